@@ -1,0 +1,14 @@
+# Sourced by the other scripts, from the repository root: make and enter .venv, install once per change of requirements.
+# Usage: . scripts/environment.sh [EXTRA]
+extra="${1:-}"
+python="${PYTHON:-python3}"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    { echo "error: Python 3.11 or newer is needed, found $("$python" -V 2>&1); set PYTHON to one" >&2; exit 1; }
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+. .venv/bin/activate
+wanted="$(cat requirements.txt shared/pyproject.toml | cksum) $extra"
+if [ "$(cat ".venv/.installed-$extra" 2>/dev/null)" != "$wanted" ]; then
+    echo "installing the requirements into .venv (a few minutes the first time)"
+    python -m pip install --quiet --disable-pip-version-check -r requirements.txt ${extra:+-e "./shared[$extra]"}
+    echo "$wanted" > ".venv/.installed-$extra"
+fi

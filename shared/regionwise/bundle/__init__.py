@@ -1,0 +1,1 @@
+"""Tools around MONAI bundles: lint, pack, verify, share."""

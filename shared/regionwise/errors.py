@@ -1,0 +1,28 @@
+"""The one exception that means "what was given is wrong", and the wording helpers its messages share."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used.
+
+    The message is one line: what was expected, what came, which file or key, what to do. Commands print it and exit
+    with status 1; everything else keeps its traceback, because it is a defect of ours.
+    """
+
+
+def did_you_mean(name: object, choices: Iterable[str]) -> str:
+    """Return the sentence that helps after a wrong name.
+
+    Args:
+        name: what was given.
+        choices: the names that exist.
+
+    Returns:
+        ``did you mean 'x'? choices: a, b, x`` (without the question where nothing is near).
+    """
+    choices = [str(choice) for choice in choices]
+    nearest = get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    question = f"did you mean '{nearest[0]}'? " if nearest else ""
+    return f"{question}choices: {', '.join(choices)}"
