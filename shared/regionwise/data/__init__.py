@@ -1,1 +1,7 @@
-"""data."""
+"""The datasets as downloaded: their cases, splits and class names."""
+
+from .datasets import LABELS, READERS, read_cases, to_classes
+from .layout import Case
+from .splits import datalist, split_cases
+
+__all__ = ["LABELS", "READERS", "Case", "datalist", "read_cases", "split_cases", "to_classes"]

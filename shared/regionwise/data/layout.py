@@ -1,0 +1,72 @@
+"""What the readers of the downloaded datasets share: the case record and the errors about a folder."""
+
+import os
+from pathlib import Path
+from typing import TypedDict
+
+from ..errors import InputError
+
+
+class Case(TypedDict):
+    """One labelled scan.
+
+    Attributes:
+        case_id: unique in its dataset; the name its prediction gets.
+        subject_id: the person; a split never separates the cases of one subject.
+        image: the file, or one file per modality in channel order.
+        label: the reference segmentation.
+        group: the subgroup to report on (ED or ES, HGG or LGG), or "".
+    """
+
+    case_id: str
+    subject_id: str
+    image: str | list[str]
+    label: str
+    group: str
+
+
+def dataset_folder(dataset_dir: str | os.PathLike | None, name: str, layout: str) -> Path:
+    """Return the dataset's folder, which exists and is not empty.
+
+    Args:
+        dataset_dir: what the user gave.
+        name: the dataset, e.g. ``ACDC``.
+        layout: its files in words, e.g. ``patientNNN/{Info.cfg, ...}``.
+
+    Raises:
+        InputError: it is None, missing, a file or empty.
+    """
+    if dataset_dir is None or str(dataset_dir) == "":
+        raise InputError(f"no dataset given: pass --dataset_dir DIR with {name}: {layout}")
+    folder = Path(dataset_dir).expanduser()
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "no such folder"
+        raise InputError(f"expected {name} in {folder}: {layout}; found {found}")
+    if not any(folder.iterdir()):
+        raise wrong_layout(folder, name, layout)
+    return folder
+
+
+def wrong_layout(folder: Path, name: str, layout: str) -> InputError:
+    """Return the error that says which layout was expected and what the folder holds instead."""
+    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    found = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return InputError(f"expected {name} in {folder}: {layout}; found {found or 'an empty folder'}")
+
+
+def existing(path: Path, role: str, hint: str = "download the case again") -> str:
+    """Return ``path`` as text after seeing that the file is there and not empty.
+
+    Args:
+        path: the file.
+        role: what it is to its case, e.g. ``the label of patient001_frame01``.
+        hint: what to do where it is missing.
+
+    Raises:
+        InputError: there is no such file, or it has no bytes.
+    """
+    if not path.is_file():
+        raise InputError(f"{role} is missing: expected {path}; {hint}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{role} is an empty file: {path}; {hint}")
+    return str(path)

@@ -1,0 +1,148 @@
+"""Datasets over the store: random patches or slices for training, whole volumes for validation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ..errors import InputError
+from .store import StoredCase, preprocess
+
+
+class PatchDataset(Dataset):
+    """Random patches of preprocessed cases, each a pure function of (seed, index).
+
+    Sample ``i`` is the same whichever process makes it and whether or not the run was interrupted before: resuming
+    needs no random state, only the position (see `StreamSampler`). One sample reads one patch from the memory-mapped
+    arrays, not a volume.
+
+    A sample: ``image`` float32 (C, *patch_size); ``label`` float32 (1, *patch_size) labels for ``map="batch"``, or
+    (2, *patch_size) labels and d-hat of the 3-D volume for ``map="volume"``. Where an image is smaller than the
+    patch it is padded with zeros (background).
+
+    Args:
+        data: datalist of ``regionwise.data``.
+        transform: deterministic preprocessing, see `regionwise.data.store.preprocess`.
+        cache_dir: folder of the store.
+        patch_size: two numbers for slices, three for volumes, in the store's order (slice axis first).
+        map: ``volume`` or ``batch``: where the region-wise map is made.
+        augmentation: random dictionary transform of a sample; seeded per sample.
+        foreground_fraction: probability that a patch is centred on a labelled voxel of a class drawn evenly.
+        labelled_slices_only: draw the other slices from those that hold a label (the paper's KiTS set-up; 2-D only).
+        slice_axis: spatial axis of the files that slices are perpendicular to.
+        seed: of the whole stream.
+        num_workers: processes for the preprocessing.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Mapping[str, Any]],
+        transform: Callable,
+        cache_dir: str | Path,
+        patch_size: Sequence[int],
+        map: str = "volume",
+        augmentation: Callable | None = None,
+        foreground_fraction: float = 0.33,
+        labelled_slices_only: bool = False,
+        slice_axis: int = 2,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        if map not in ("volume", "batch"):
+            raise InputError(f"expected map 'volume' or 'batch', found '{map}'")
+        if len(patch_size) not in (2, 3):
+            raise InputError(f"expected patch_size of two or three numbers, found {list(patch_size)}")
+        self.data, self.transform = data, transform
+        self.cases = preprocess(data, transform, cache_dir, slice_axis, num_workers)
+        self.patch_size = tuple(patch_size)
+        self.map = map
+        self.augmentation = augmentation
+        self.foreground_fraction = foreground_fraction
+        self.labelled_slices_only = labelled_slices_only and len(patch_size) == 2
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        random = np.random.default_rng((self.seed, index))
+        case = self.cases[random.integers(len(self.cases))]
+        window = self._window(case, random)
+        image = _crop(case.image, window)
+        label = _crop(case.label[None], window)
+        if self.map == "volume":
+            label = np.concatenate([label, _crop(case.distance[None], window)])
+        if len(self.patch_size) == 2:
+            image, label = image[:, 0], label[:, 0]
+        sample = {"image": torch.from_numpy(image), "label": torch.from_numpy(label)}
+        if self.augmentation is not None:
+            if hasattr(self.augmentation, "set_random_state"):
+                self.augmentation.set_random_state(seed=int(random.integers(2**32, dtype=np.uint64)))
+            sample = self.augmentation(sample)
+        return {key: torch.as_tensor(sample[key]).as_subclass(torch.Tensor) for key in ("image", "label")}
+
+    def _window(self, case: StoredCase, random: np.random.Generator) -> tuple[tuple[int, int], ...]:
+        shape = case.label.shape
+        size = (1, *self.patch_size) if len(self.patch_size) == 2 else self.patch_size
+        # A start may be negative where the image is smaller than the patch: the image is then centred in it.
+        start = [
+            int(random.integers(full - part + 1)) if full >= part else -((part - full) // 2)
+            for full, part in zip(shape, size, strict=True)
+        ]
+        if random.random() < self.foreground_fraction and case.foreground:
+            voxels = case.foreground[int(random.choice(list(case.foreground)))]
+            centre = voxels[random.integers(len(voxels))]
+            start = [
+                int(np.clip(middle - part // 2, 0, full - part)) if full >= part else first
+                for middle, part, full, first in zip(centre, size, shape, start, strict=True)
+            ]
+        elif self.labelled_slices_only and len(case.labelled_slices):
+            start[0] = int(random.choice(case.labelled_slices))
+        return tuple((first, first + part) for first, part in zip(start, size, strict=True))
+
+
+class VolumeDataset(Dataset):
+    """Whole preprocessed volumes: ``image`` float32 (C, *spatial), ``label`` float32 (1, *spatial), slice axis first.
+
+    Args:
+        data: datalist of ``regionwise.data``.
+        transform: deterministic preprocessing, see `regionwise.data.store.preprocess`.
+        cache_dir: folder of the store.
+        slice_axis: spatial axis of the files that slices are perpendicular to.
+        num_workers: processes for the preprocessing.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Mapping[str, Any]],
+        transform: Callable,
+        cache_dir: str | Path,
+        slice_axis: int = 2,
+        num_workers: int = 0,
+    ) -> None:
+        self.data, self.transform = data, transform
+        self.cases = preprocess(data, transform, cache_dir, slice_axis, num_workers)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        case = self.cases[index]
+        return {
+            "image": torch.from_numpy(case.image.astype(np.float32)),
+            "label": torch.from_numpy(case.label[None].astype(np.float32)),
+            "case_id": case.case_id,
+        }
+
+
+def _crop(array: np.ndarray, window: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Copy a window of (C, *spatial) as float32; what lies outside the array is zero."""
+    inside = tuple(slice(max(0, first), last) for first, last in window)
+    part = np.asarray(array[(slice(None), *inside)], dtype=np.float32)
+    padding = [
+        (max(0, -first), max(0, last - full)) for (first, last), full in zip(window, array.shape[1:], strict=True)
+    ]
+    return np.pad(part, [(0, 0), *padding]) if any(map(any, padding)) else part

@@ -1,0 +1,30 @@
+"""The order of training samples: an endless stream that can start anywhere."""
+
+from collections.abc import Iterator
+
+from torch.utils.data import Sampler
+
+
+class StreamSampler(Sampler[int]):
+    """Yield sample numbers ``rank, rank + world_size, ...`` without end, from any position.
+
+    `regionwise.data.PatchDataset` makes sample ``i`` from (seed, i) alone, so the stream needs no shuffling and a
+    resumed run only sets the position. The stream is endless, and the trainer counts the epochs (``epoch_length``),
+    so that the loader's processes go on preparing samples across epochs.
+
+    Args:
+        rank: of this process.
+        world_size: processes that train together; they share one stream.
+    """
+
+    def __init__(self, rank: int = 0, world_size: int = 1) -> None:
+        self.rank = rank
+        self.world_size = world_size
+        self.position = 0
+
+    def __iter__(self) -> Iterator[int]:
+        """Start at ``position`` samples of this process."""
+        index = self.position
+        while True:
+            yield index * self.world_size + self.rank
+            index += 1

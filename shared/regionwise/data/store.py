@@ -1,0 +1,234 @@
+"""Preprocess every case once and keep it on disk as memory-mapped arrays.
+
+Layout: ``<cache_dir>/<case_id>-<key>/{image,label,distance,foreground}.npy + case.json``. The key is a digest of the
+content of the case's files and of all settings, so that a changed file or setting makes a new folder and an unchanged
+one is found again. A folder appears whole or not at all: a killed run leaves nothing that a later one would trust.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import monai
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from .. import __version__
+from ..errors import InputError
+from ..files import atomic_folder, write_json
+from ..maps import normalized_distance
+
+FOREGROUND_VOXELS_PER_CLASS = 10_000  # as nnU-Net: enough to sample from, small enough to read at once
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """One preprocessed case; its arrays are opened, not read.
+
+    Attributes:
+        case_id: the case's name in its dataset.
+        folder: where its arrays are.
+    """
+
+    case_id: str
+    folder: Path
+
+    @property
+    def image(self) -> np.ndarray:
+        """Return the image, float16 (C, *spatial), slice axis first."""
+        return np.load(self.folder / "image.npy", mmap_mode="r")
+
+    @property
+    def label(self) -> np.ndarray:
+        """Return the labels, uint8 (*spatial), slice axis first."""
+        return np.load(self.folder / "label.npy", mmap_mode="r")
+
+    @property
+    def distance(self) -> np.ndarray:
+        """Return the normalised distance of the 3-D labels, float16 (*spatial), slice axis first."""
+        return np.load(self.folder / "distance.npy", mmap_mode="r")
+
+    @cached_property
+    def foreground(self) -> dict[int, np.ndarray]:
+        """Return, for each class that is present, a sample of its voxels, int32 (n, 3)."""
+        rows = np.load(self.folder / "foreground.npy")
+        return {int(label): rows[rows[:, 0] == label, 1:] for label in np.unique(rows[:, 0])}
+
+    @cached_property
+    def labelled_slices(self) -> np.ndarray:
+        """Return the indices of the slices that hold a label, int32 (n,)."""
+        return np.load(self.folder / "labelled_slices.npy")
+
+
+def preprocess(
+    data: Sequence[Mapping[str, Any]],
+    transform: Callable,
+    cache_dir: str | Path,
+    slice_axis: int = 2,
+    num_workers: int = 0,
+    progress: bool = True,
+) -> list[StoredCase]:
+    """Run a deterministic transform over all cases, once, and return where the results are.
+
+    Args:
+        data: datalist; each item has ``case_id``, ``image`` and ``label``.
+        transform: gives ``image`` (C, *spatial) and ``label`` (1, *spatial) as MetaTensors on one grid.
+        cache_dir: folder of the store; may be shared by runs, bundles and machines.
+        slice_axis: spatial axis that is stored first, so that one slice is one contiguous read.
+        num_workers: processes; 0 works in this one.
+        progress: show a bar when something has to be computed.
+
+    Returns:
+        the stored cases in the order of ``data``.
+
+    Raises:
+        InputError: one or more cases cannot be used; the line names the first and counts the rest.
+    """
+    settings = {
+        "transform": settings_of(transform),
+        "slice_axis": slice_axis,
+        "versions": [__version__, monai.__version__],
+    }
+    cases, missing = [], []
+    for item in data:
+        case = StoredCase(item["case_id"], Path(cache_dir) / f"{item['case_id']}-{_key(item, settings)}")
+        cases.append(case)
+        if not case.folder.is_dir():
+            missing.append((item, case))
+    if missing:
+        jobs = _Jobs(missing, transform, slice_axis)
+        loader = DataLoader(jobs, batch_size=None, num_workers=num_workers)
+        bar = tqdm(loader, desc=f"preprocessing into {cache_dir}", unit="case", disable=not progress, leave=False)
+        problems = [problem for problem in bar if problem]
+        if problems:
+            more = f" (and {len(problems) - 1} more cases)" if len(problems) > 1 else ""
+            raise InputError(problems[0] + more)
+    return cases
+
+
+class _Jobs(Dataset):
+    """The cases still to do, as a dataset, so that `DataLoader` brings the processes and the orderly shutdown."""
+
+    def __init__(self, jobs: Sequence[tuple[Mapping, StoredCase]], transform: Callable, slice_axis: int) -> None:
+        self.jobs, self.transform, self.slice_axis = jobs, transform, slice_axis
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __getitem__(self, index: int) -> str:
+        item, case = self.jobs[index]
+        try:
+            result = self.transform(dict(item))
+        except (InputError, RuntimeError) as error:
+            problem = find_input_error(error)
+            if problem is None:
+                raise
+            return str(problem)  # an exception of a worker process would come back as a page of traceback
+        write_case(case.folder, item["case_id"], result["image"], result["label"], self.slice_axis)
+        return ""
+
+
+def find_input_error(error: BaseException | None) -> InputError | None:
+    """Return the `InputError` that caused ``error``, through whatever MONAI wrapped around it, or None."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def write_case(folder: Path, case_id: str, image: Any, label: Any, slice_axis: int) -> None:
+    """Write one preprocessed case (atomically) with its distances and its foreground sample.
+
+    Args:
+        folder: the case's folder in the store.
+        case_id: seeds the foreground sample.
+        image: MetaTensor (C, *spatial).
+        label: MetaTensor (1, *spatial) of integers.
+        slice_axis: spatial axis to store first.
+    """
+    spacing_mm = [float(size) for size in np.asarray(label.pixdim)]
+    order = [slice_axis] + [axis for axis in range(3) if axis != slice_axis]
+    labels = np.ascontiguousarray(np.asarray(label[0]).astype(np.uint8).transpose(order))
+    spacing_mm = [spacing_mm[axis] for axis in order]
+    distance = normalized_distance(labels, spacing=spacing_mm)
+    with atomic_folder(folder) as temporary:
+        stored = np.lib.format.open_memmap(
+            temporary / "image.npy", mode="w+", dtype=np.float16, shape=(image.shape[0], *labels.shape)
+        )
+        for channel, array in zip(stored, image, strict=True):
+            channel[...] = np.asarray(array).transpose(order)
+        stored.flush()
+        np.save(temporary / "label.npy", labels)
+        np.save(temporary / "distance.npy", distance.astype(np.float16))
+        np.save(temporary / "foreground.npy", _foreground_sample(labels, case_id))
+        np.save(temporary / "labelled_slices.npy", np.flatnonzero(labels.any(axis=(1, 2))).astype(np.int32))
+        write_json(
+            temporary / "case.json",
+            {"case_id": case_id, "shape": list(labels.shape), "spacing_mm": spacing_mm, "slice_axis": slice_axis},
+        )
+
+
+def settings_of(value: Any) -> Any:
+    """Describe a transform (or any value) as JSON: class names and public attributes, without random state.
+
+    Raises:
+        TypeError: a value has no description that is the same in every process.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): settings_of(item) for key, item in sorted(value.items(), key=lambda pair: str(pair[0]))}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [settings_of(item) for item in value]
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return np.asarray(value).tolist()
+    if isinstance(value, np.generic | torch.dtype | np.dtype):
+        return str(value)
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, np.random.RandomState):
+        return None
+    if hasattr(value, "__dict__"):
+        public = {name: item for name, item in vars(value).items() if not name.startswith("_")}
+        return {type(value).__qualname__: settings_of(public)}
+    raise TypeError(f"no stable description of {value!r}")
+
+
+def _key(item: Mapping[str, Any], settings: Mapping) -> str:
+    paths = item["image"] if isinstance(item["image"], list | tuple) else [item["image"]]
+    content = [_fingerprint(Path(path)) for path in [*paths, item["label"]]]
+    text = json.dumps([content, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _fingerprint(path: Path) -> list:
+    """Identify a file's content: the CRC-32 and length that gzip keeps at the end, else a digest of all bytes."""
+    if not path.is_file():
+        raise InputError(f"expected a NIfTI file at {path}, found none")
+    if path.suffix != ".gz":
+        return [path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()]
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8))
+        return [path.stat().st_size, file.read().hex()]
+
+
+def _foreground_sample(labels: np.ndarray, case_id: str) -> np.ndarray:
+    random = np.random.default_rng(list(case_id.encode()))
+    rows = []
+    flat = labels.reshape(-1)
+    for label in np.unique(labels):
+        if label == 0:
+            continue
+        voxels = np.flatnonzero(flat == label)
+        if voxels.size > FOREGROUND_VOXELS_PER_CLASS:
+            voxels = np.sort(random.choice(voxels, FOREGROUND_VOXELS_PER_CLASS, replace=False))
+        index = np.stack(np.unravel_index(voxels, labels.shape), axis=1)
+        rows.append(np.column_stack([np.full(len(index), label), index]))
+    return np.concatenate(rows).astype(np.int32) if rows else np.zeros((0, 4), np.int32)
