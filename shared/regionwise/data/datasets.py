@@ -8,8 +8,8 @@ from ..errors import InputError, did_you_mean
 from . import acdc, brats, kits, msd
 from .layout import Case
 
-# Each reader is a module with NAME, LABELS, ALIASES, LAYOUT, find_subjects(dataset_dir), read_subject(subject) and, where the
-# paper has a split, paper_split(subjects).
+# Each reader is a module with NAME, LABELS, ALIASES, LAYOUT, find_subjects(dataset_dir), read_subject(subject) and,
+# where the paper has a split, paper_split(subjects).
 READERS = {"acdc": acdc, "brats": brats, "kits": kits, "msd": msd}
 LABELS = {name: reader.LABELS for name, reader in READERS.items()}
 """Class index to class name, in the order of the networks' output channels."""

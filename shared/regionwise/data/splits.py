@@ -116,9 +116,8 @@ def _from_file(path: str, subjects: list[str]) -> tuple[list[str], list[str]]:
     train, val = sides
     unknown = sorted({*train, *val} - set(subjects))
     if unknown:
-        raise InputError(
-            f"the split file {path} names '{unknown[0]}', which is not a subject; {_near(unknown[0], subjects)}"
-        )
+        near = did_you_mean(unknown[0], subjects) if len(subjects) <= 8 else f"subjects are like '{subjects[0]}'"
+        raise InputError(f"the split file {path} names '{unknown[0]}', which is no subject; {near}")
     both = sorted(set(train) & set(val))
     if both:
         raise InputError(f"the split file {path} has '{both[0]}' in both train and val")
