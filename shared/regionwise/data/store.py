@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, find_input_error
 from ..files import atomic_folder, write_json
 from ..maps import normalized_distance
 
@@ -132,13 +132,6 @@ class _Jobs(Dataset):
             return str(problem)  # an exception of a worker process would come back as a page of traceback
         write_case(case.folder, item["case_id"], result["image"], result["label"], self.slice_axis)
         return ""
-
-
-def find_input_error(error: BaseException | None) -> InputError | None:
-    """Return the `InputError` that caused ``error``, through whatever MONAI wrapped around it, or None."""
-    while error is not None and not isinstance(error, InputError):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 def write_case(folder: Path, case_id: str, image: Any, label: Any, slice_axis: int) -> None:

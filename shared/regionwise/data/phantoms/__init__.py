@@ -1,0 +1,1 @@
+"""Synthetic subjects, one dataset per file."""
