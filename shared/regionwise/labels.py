@@ -1,0 +1,95 @@
+"""What counts as a label array and as a spacing; the checks that maps, losses and transforms share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from .errors import InputError
+
+
+def checked_labels(labels: np.ndarray, num_classes: int | None = None) -> np.ndarray:
+    """Return labels as an integer array, after checking that every value is an integer in range.
+
+    Args:
+        labels: any integer, boolean or floating type, any shape and memory layout.
+        num_classes: the number of classes, which every label must be smaller than; None means no upper bound.
+
+    Returns:
+        The array itself if it has an integer type, a uint8 view of a boolean one, else an int32 copy.
+
+    Raises:
+        InputError: a value is negative, fractional, NaN or not smaller than num_classes.
+    """
+    kind = labels.dtype.kind
+    if kind not in "iubf":
+        raise InputError(f"expected integer labels, got an array of type {labels.dtype}")
+    if not labels.size:
+        return labels if kind in "iu" else labels.astype(np.uint8)
+    lowest, highest = labels.min(), labels.max()
+    expected = "labels >= 0" if num_classes is None else f"labels from 0 to {num_classes - 1}"
+    if not lowest >= 0:  # NaN is not >= 0 either
+        raise InputError(f"expected {expected}, found {lowest}")
+    if highest > (np.iinfo(np.int32).max - 1 if num_classes is None else num_classes - 1):
+        raise InputError(f"expected {expected}, found {highest}")
+    if kind == "b":
+        return labels.view(np.uint8)
+    if kind == "f":
+        whole = labels.astype(np.int32)
+        if not np.array_equal(whole, labels):
+            raise InputError(f"expected {expected}, found the fraction {labels[whole != labels].flat[0]}")
+        return whole
+    return labels
+
+
+def checked_label_tensor(labels: np.ndarray | torch.Tensor, num_classes: int | None = None) -> torch.Tensor:
+    """Return `checked_labels` for an array or a tensor on any device, as int64 (this waits for the device).
+
+    Raises:
+        InputError: as in `checked_labels`.
+    """
+    if isinstance(labels, np.ndarray):
+        return torch.from_numpy(checked_labels(labels, num_classes).astype(np.int64))
+    labels = plain(labels)
+    if labels.device.type == "cpu":
+        return checked_label_tensor(labels.numpy(), num_classes)
+    whole = labels.long()
+    if labels.is_floating_point() and not torch.equal(whole.to(labels.dtype), labels):
+        raise InputError("expected integer labels, found a fraction or NaN")
+    if whole.numel():
+        lowest, highest = (int(value) for value in torch.aminmax(whole))
+        if lowest < 0 or (num_classes is not None and highest >= num_classes):
+            upper = "" if num_classes is None else f" and < {num_classes}"
+            raise InputError(f"expected labels >= 0{upper}, found values from {lowest} to {highest}")
+    return whole
+
+
+def plain(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor without its gradient and without MONAI's metadata, sharing memory."""
+    return tensor.detach().as_subclass(torch.Tensor)
+
+
+def checked_spacing(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+    """Return spacing as a tuple of floats; None means 1 along each axis.
+
+    Raises:
+        InputError: spacing has another length than ndim or holds a value that is not positive and finite.
+    """
+    if spacing is None:
+        return (1.0,) * ndim
+    values = tuple(float(value) for value in np.ravel(np.asarray(spacing, dtype=np.float64)))
+    if len(values) != ndim or not all(np.isfinite(value) and value > 0 for value in values):
+        raise InputError(f"expected a spacing of {ndim} positive numbers, one for each axis, got {values}")
+    return values
+
+
+def checked_ndim(labels: np.ndarray | torch.Tensor) -> None:
+    """Raise unless labels are an array or tensor with 2 or 3 axes.
+
+    Raises:
+        InputError: they are not.
+    """
+    if not isinstance(labels, np.ndarray | torch.Tensor):
+        raise InputError(f"expected labels as a NumPy array or a tensor, got {type(labels).__name__}")
+    if labels.ndim not in (2, 3):
+        raise InputError(f"expected labels with 2 or 3 axes, got shape {tuple(labels.shape)}")
