@@ -1,0 +1,66 @@
+"""Overlap of two masks, from voxel counts: Dice and its relatives."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .empty import similarity
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Voxels of a prediction A and a reference B.
+
+    Attributes:
+        prediction: |A|.
+        reference: |B|.
+        intersection: |A ∩ B|.
+    """
+
+    prediction: int
+    reference: int
+    intersection: int
+
+
+def counts(prediction: np.ndarray, reference: np.ndarray) -> Counts:
+    """Count the voxels of two masks and of their intersection.
+
+    Args:
+        prediction: bool array of any shape.
+        reference: bool array of the same shape.
+
+    Returns:
+        The three counts; all overlap measures follow from them.
+    """
+    both = np.count_nonzero(prediction & reference)
+    return Counts(np.count_nonzero(prediction), np.count_nonzero(reference), both)
+
+
+def dice(voxels: Counts) -> float:
+    """Dice coefficient 2|A∩B| / (|A|+|B|), in [0, 1] (paper, equation 6). Both empty: 1; one empty: 0."""
+    return similarity(voxels, lambda: 2 * voxels.intersection / (voxels.prediction + voxels.reference))
+
+
+def jaccard(voxels: Counts) -> float:
+    """Jaccard index |A∩B| / |A∪B|, in [0, 1]. Both empty: 1; one empty: 0."""
+    union = voxels.prediction + voxels.reference - voxels.intersection
+    return similarity(voxels, lambda: voxels.intersection / union)
+
+
+def precision(voxels: Counts) -> float:
+    """Part of the prediction that is right, |A∩B| / |A|, in [0, 1]. Both empty: 1; one empty: 0."""
+    return similarity(voxels, lambda: voxels.intersection / voxels.prediction)
+
+
+def sensitivity(voxels: Counts) -> float:
+    """Part of the reference that is found, |A∩B| / |B|, in [0, 1]. Both empty: 1; one empty: 0."""
+    return similarity(voxels, lambda: voxels.intersection / voxels.reference)
+
+
+def volumetric_similarity(voxels: Counts) -> float:
+    """Agreement of the two volumes wherever they lie, 1 - ||A|-|B|| / (|A|+|B|), in [0, 1].
+
+    Both empty: 1; one empty: 0. It is 1 for two equal volumes that do not touch: read it beside Dice.
+    """
+    total = voxels.prediction + voxels.reference
+    return similarity(voxels, lambda: 1 - abs(voxels.prediction - voxels.reference) / total)
