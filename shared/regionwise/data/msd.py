@@ -54,7 +54,7 @@ def read_description(path: Path) -> dict[str, Any]:
     """Read ``dataset.json``.
 
     Raises:
-        InputError: it is not JSON, or has no list ``training`` of pairs of image and label.
+        InputError: it is not JSON, has no list ``training`` of pairs of image and label, or its labels are other ones.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -63,4 +63,7 @@ def read_description(path: Path) -> dict[str, Any]:
     entries = content.get("training") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(isinstance(e, dict) and {"image", "label"} <= set(e) for e in entries):
         raise InputError(f'expected "training": [{{"image": ..., "label": ...}}, ...] in {path}')
+    labels = content.get("labels", LABELS)
+    if {str(index) for index in labels} != {str(index) for index in LABELS}:
+        raise InputError(f"expected the labels {', '.join(map(str, LABELS))} (Task04) in {path}, found {labels}")
     return content
