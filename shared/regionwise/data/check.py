@@ -1,7 +1,6 @@
 """The command that reads a whole dataset and says per case what is wrong."""
 
 import itertools
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 

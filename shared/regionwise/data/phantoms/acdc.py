@@ -97,7 +97,7 @@ def _draw_heart(rng: np.random.Generator, apical: bool) -> Heart:
         wall=rng.uniform(7.5, 12),
         ejection=rng.uniform(0.55, 0.78),
         right=rng.uniform(0.85, 1.15),
-        right_end=0.4 if apical else rng.uniform(0.75, 0.92),
+        right_end=0.33 if apical else rng.uniform(0.75, 0.92),
     )
 
 
