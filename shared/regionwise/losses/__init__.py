@@ -1,1 +1,26 @@
-"""losses."""
+"""Region-wise losses, the losses they are compared with, and what trains with them."""
+
+from .base import LabelLoss
+from .by_name import LOSS_NAMES, make_loss, needs_distance
+from .deep_supervision import DeepSupervisionLoss
+from .dice import DiceCELoss, DiceLoss
+from .pixelwise import CrossEntropyLoss, FocalLoss, WeightedCrossEntropyLoss
+from .region_wise import RegionWiseLoss
+from .schedules import LossSchedule, ScheduledLoss, schedule_weights
+
+__all__ = [
+    "LOSS_NAMES",
+    "CrossEntropyLoss",
+    "DeepSupervisionLoss",
+    "DiceCELoss",
+    "DiceLoss",
+    "FocalLoss",
+    "LabelLoss",
+    "LossSchedule",
+    "RegionWiseLoss",
+    "ScheduledLoss",
+    "WeightedCrossEntropyLoss",
+    "make_loss",
+    "needs_distance",
+    "schedule_weights",
+]
