@@ -1,0 +1,110 @@
+"""MONAI dictionary transforms that make a label's normalised distance travel with it."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from monai.utils import convert_to_dst_type
+
+from .distance import normalized_distance
+from .errors import InputError
+from .labels import plain
+
+
+class NormalizedDistanced(MapTransform):
+    """Add d̂ of a label map (see `regionwise.distance.normalized_distance`) under a key of its own.
+
+    The result has the label's affine and history, so that later spatial transforms called with both keys move both
+    alike: nearest neighbour for the label, bilinear for d̂. Computed before them, d̂ is that of the whole volume.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection = "label",
+        output_key: str = "distance",
+        spacing: str | Sequence[float] | None = "affine",
+        method: str = "auto",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        """Choose the keys and the unit.
+
+        Args:
+            keys: the label map's key, (1, *spatial) integers >= 0, 2-D or 3-D.
+            output_key: where d̂ goes: float32 (1, *spatial).
+            spacing: "affine": the voxel size in mm, from the label's affine (MetaTensor); None: voxel units; or
+                numbers, one per spatial axis.
+            method: see `regionwise.distance.normalized_distance`.
+            allow_missing_keys: do nothing for data without the key.
+
+        Raises:
+            InputError: more than one key, or a word other than "affine".
+        """
+        super().__init__(keys, allow_missing_keys)
+        if len(self.keys) != 1:
+            raise InputError(f"expected the key of one label map, got {list(self.keys)}")
+        if isinstance(spacing, str) and spacing != "affine":
+            raise InputError(f"expected spacing 'affine', None or one number per axis, got '{spacing}'")
+        self.output_key, self.spacing, self.method = output_key, spacing, method
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        """Return the data with d̂ added.
+
+        Raises:
+            InputError: the label has another number of channels than one, or no affine where one is needed, or is
+                refused by `normalized_distance`.
+        """
+        result = dict(data)
+        for key in self.key_iterator(result):
+            label = result[key]
+            if label.shape[0] != 1:
+                raise InputError(f"expected '{key}' with one channel (1, *spatial), got shape {tuple(label.shape)}")
+            spacing = self._spacing_mm(key, label) if self.spacing == "affine" else self.spacing
+            array = plain(label) if isinstance(label, torch.Tensor) else label
+            distance = normalized_distance(array[0], spacing, self.method)[None]
+            result[self.output_key] = convert_to_dst_type(distance, label, dtype=torch.float32)[0]
+        return result
+
+    def _spacing_mm(self, key: Hashable, label: torch.Tensor) -> tuple[float, ...]:
+        if not isinstance(label, MetaTensor):
+            raise InputError(
+                f"expected a MetaTensor with an affine under '{key}', got {type(label).__name__}; "
+                "spacing=None means voxel units"
+            )
+        return tuple(float(size) for size in label.pixdim[: label.ndim - 1])
+
+
+class StackTargetd(MapTransform):
+    """Stack a label map and its d̂ to the target of a region-wise loss: float32 (2, *spatial)."""
+
+    def __init__(self, keys: KeysCollection = ("label", "distance"), output_key: str = "label") -> None:
+        """Choose the keys.
+
+        Args:
+            keys: the label map's key and that of d̂, each (1, *spatial).
+            output_key: where the target goes; by default it takes the label's place, because ignite's trainers hand
+                only that to the loss.
+
+        Raises:
+            InputError: not two keys.
+        """
+        super().__init__(keys)
+        if len(self.keys) != 2:
+            raise InputError(f"expected the keys of a label map and of its distance, got {list(self.keys)}")
+        self.output_key = output_key
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        """Return the data with the target added.
+
+        Raises:
+            InputError: the two are not (1, *spatial) with the same spatial shape.
+        """
+        label, distance = (data[key] for key in self.keys)
+        if label.shape != distance.shape or label.shape[0] != 1:
+            raise InputError(
+                f"expected '{self.keys[0]}' and '{self.keys[1]}' of one shape (1, *spatial), "
+                f"got {tuple(label.shape)} and {tuple(distance.shape)}"
+            )
+        target = torch.cat([plain(torch.as_tensor(part)).float() for part in (label, distance)])
+        return {**data, self.output_key: convert_to_dst_type(target, label, dtype=torch.float32)[0]}
