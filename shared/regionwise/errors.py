@@ -26,3 +26,10 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
     nearest = get_close_matches(str(name), choices, n=1, cutoff=0.5)
     question = f"did you mean '{nearest[0]}'? " if nearest else ""
     return f"{question}choices: {', '.join(choices)}"
+
+
+def find_input_error(error: BaseException | None) -> InputError | None:
+    """Return the `InputError` that caused ``error``, through whatever MONAI wrapped around it, or None."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error

@@ -10,6 +10,7 @@ from monai.transforms import MapTransform
 
 from ..errors import InputError
 from ..nifti import Volume, read_image, read_labels
+from .datasets import LABELS, to_classes
 
 AFFINE_TOLERANCE_MM = 1e-3
 
@@ -19,27 +20,20 @@ class LoadCased(MapTransform):
 
     It stands for `LoadImaged` + `EnsureChannelFirstd` where data are not trusted yet: every error is one line that
     names the file. In: paths; out: MetaTensor float32 (C, *spatial) and MetaTensor uint8 (1, *spatial), both in file
-    order with the file's affine.
+    order with the file's affine, and ``scan``, the path of the first channel.
 
     Args:
         keys: which of ``image`` and ``label`` to read.
-        num_classes: labels must be below it, background included.
-        label_map: pairs ``[from, to]`` applied to the labels as they are read (BraTS 2018 writes 3 as 4).
+        dataset: its name; labels are turned into its class indices, and one outside them is an error.
 
     Raises:
         InputError: a file is missing or damaged, shapes or affines of a case differ, a label is outside the classes,
             or a voxel is not finite.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection = ("image", "label"),
-        num_classes: int | None = None,
-        label_map: Sequence[tuple[int, int]] = (),
-    ) -> None:
+    def __init__(self, keys: KeysCollection = ("image", "label"), dataset: str = "msd") -> None:
         super().__init__(keys)
-        self.num_classes = num_classes
-        self.label_map = [tuple(pair) for pair in label_map]
+        self.dataset = dataset
 
     def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
         case = dict(data)
@@ -50,6 +44,7 @@ class LoadCased(MapTransform):
             volumes += channels
             _check_same_grid(volumes)
             array = channels[0].array[None] if len(channels) == 1 else np.stack([c.array for c in channels])
+            case["scan"] = str(paths[0])
             case["image"] = MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(channels[0].affine))
         if "label" in self.keys:
             volume = read_labels(case["label"])
@@ -59,12 +54,14 @@ class LoadCased(MapTransform):
         return case
 
     def _mapped(self, volume: Volume) -> np.ndarray:
-        labels = volume.array
-        for before, after in self.label_map:
-            labels = np.where(labels == before, np.asarray(after, labels.dtype), labels)
-        if self.num_classes is not None and labels.size and labels.max() >= self.num_classes:
+        try:
+            labels = to_classes(self.dataset, volume.array)
+        except InputError as error:
+            raise InputError(f"{volume.path}: {error}") from error
+        highest = max(LABELS[self.dataset])
+        if labels.size and labels.max() > highest:
             raise InputError(
-                f"expected labels 0..{self.num_classes - 1} in {volume.path}, found {labels.max()}; "
+                f"expected labels 0..{highest} of {self.dataset} in {volume.path}, found {labels.max()}; "
                 "is it another dataset, or are its labels coded differently?"
             )
         return labels

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from .. import __version__
 from ..errors import InputError, find_input_error
 from ..files import atomic_folder, write_json
-from ..maps import normalized_distance
+from ..distance import normalized_distance
 
 FOREGROUND_VOXELS_PER_CLASS = 10_000  # as nnU-Net: enough to sample from, small enough to read at once
 
@@ -104,7 +104,9 @@ def preprocess(
     if missing:
         jobs = _Jobs(missing, transform, slice_axis)
         loader = DataLoader(jobs, batch_size=None, num_workers=num_workers)
-        bar = tqdm(loader, desc=f"preprocessing into {cache_dir}", unit="case", disable=not progress, leave=False)
+        bar = tqdm(
+            loader, desc=f"preprocessing into {cache_dir}", unit="case", disable=None if progress else True, leave=False
+        )
         problems = [problem for problem in bar if problem]
         if problems:
             more = f" (and {len(problems) - 1} more cases)" if len(problems) > 1 else ""

@@ -1,1 +1,21 @@
-"""training."""
+"""Parts of the training configs: augmentation, handlers, checkpoints."""
+
+from .augmentation import nnunet_augmentation
+from .checkpoints import Checkpoints, load_weights
+from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, TimeBudget, ValidationHandler
+from .progress import CaseProgress, Progress, train_loss
+
+__all__ = [
+    "CaseProgress",
+    "Checkpoints",
+    "EarlyStopping",
+    "FiniteLoss",
+    "GradientClipping",
+    "Progress",
+    "RunRecord",
+    "TimeBudget",
+    "ValidationHandler",
+    "load_weights",
+    "nnunet_augmentation",
+    "train_loss",
+]

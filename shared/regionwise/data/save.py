@@ -1,0 +1,58 @@
+"""Write predicted labels with the geometry and header codes of the scan they belong to."""
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+
+from ..files import atomic_path
+from ..nifti import read_header
+
+
+def save_labels(path: str | Path, labels: np.ndarray, scan: str | Path) -> None:
+    """Write labels as uint8 NIfTI with the affine, sform/qform codes and units of a scan.
+
+    Args:
+        path: file to write, atomically.
+        labels: integers 0..255, of the scan's shape.
+        scan: the scan that was segmented.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    source = read_header(scan)
+    if labels.shape != source.shape:
+        raise ValueError(f"expected labels of shape {source.shape} for {scan}, got {labels.shape}")
+    header = nib.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape(labels.shape)
+    for field in ("pixdim", "xyzt_units", "sform_code", "qform_code", "srow_x", "srow_y", "srow_z"):
+        header[field] = source.header[field]
+    for field in ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"):
+        header[field] = source.header[field]
+    with atomic_path(path) as temporary:
+        # Without an affine nibabel leaves the header's own geometry and codes as they are.
+        nib.save(nib.Nifti1Image(labels.astype(np.uint8), None, header), temporary)
+
+
+class SaveLabelsd(MapTransform):
+    """Write a predicted label map (1, *spatial) of each case to ``<folder>/<case_id>.nii.gz``.
+
+    Args:
+        keys: the prediction.
+        folder: where the files go.
+    """
+
+    def __init__(self, keys: KeysCollection, folder: str) -> None:
+        super().__init__(keys)
+        self.folder = Path(folder)
+
+    def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
+        """Write and return the case unchanged."""
+        for key in self.keys:
+            labels = np.asarray(data[key][0].cpu())
+            save_labels(self.folder / f"{data['case_id']}.nii.gz", labels, data["scan"])
+        return dict(data)

@@ -1,0 +1,63 @@
+"""The paper's augmentation: nnU-Net's, put together from MONAI transforms."""
+
+from math import pi
+
+from monai.transforms import (
+    Compose,
+    RandAdjustContrastd,
+    RandFlipd,
+    RandGaussianNoised,
+    RandGaussianSmoothd,
+    RandRotated,
+    RandScaleIntensityd,
+    RandScaleIntensityFixedMeand,
+    RandSimulateLowResolutiond,
+    RandZoomd,
+)
+
+ROTATION_3D_RAD = pi / 6  # nnU-Net turns volumes by at most 30 degrees, slices by 180
+
+
+def nnunet_augmentation(spatial_dims: int = 2, thick_slices: bool = False) -> Compose:
+    """Return nnU-Net v1's random transforms of ``image`` (C, *patch) and ``label`` (1 or 2, *patch).
+
+    Rotation +-180 deg (p .2; in 3-D +-30 deg), scaling .7-1.4 (p .2), Gaussian noise of variance up to 0.1 (p .1), blur
+    sigma .5-1 (p .2), brightness x.75-1.25 (p .15), contrast .75-1.25 (p .15), low-resolution simulation .5-1 (p .25),
+    gamma .7-1.5 inverted (p .1) and plain (p .3), mirroring on every axis (p .5 each). The label channels move with
+    nearest-neighbour sampling: d-hat stays the value of a voxel of that class. What comes in from outside the image is
+    background with d-hat 0.
+
+    Args:
+        spatial_dims: 2 or 3.
+        thick_slices: in 3-D, turn only in the plane of the slices.
+
+    Source: Isensee et al., nnU-Net (2021), as used in Valverde & Tohka, section 4.
+    """
+    both = ["image", "label"]
+    if spatial_dims == 2 or thick_slices:
+        angles = {"range_x": pi}
+    else:
+        angles = dict.fromkeys(("range_x", "range_y", "range_z"), ROTATION_3D_RAD)
+    linear = "bilinear"
+    image_interpolation = "bilinear" if spatial_dims == 2 else "trilinear"
+    return Compose(
+        [
+            RandRotated(both, **angles, prob=0.2, mode=[linear, "nearest"], padding_mode="zeros"),
+            RandZoomd(
+                both,
+                prob=0.2,
+                min_zoom=0.7,
+                max_zoom=1.4,
+                mode=[image_interpolation, "nearest-exact"],
+                padding_mode="constant",
+            ),
+            RandGaussianNoised("image", prob=0.1, std=0.1**0.5, sample_std=True),
+            RandGaussianSmoothd("image", prob=0.2, **dict.fromkeys(("sigma_x", "sigma_y", "sigma_z"), (0.5, 1.0))),
+            RandScaleIntensityd("image", factors=0.25, prob=0.15),
+            RandScaleIntensityFixedMeand("image", factors=0.25, preserve_range=True, prob=0.15),
+            RandSimulateLowResolutiond("image", prob=0.25, upsample_mode=image_interpolation, zoom_range=(0.5, 1.0)),
+            RandAdjustContrastd("image", prob=0.1, gamma=(0.7, 1.5), invert_image=True, retain_stats=True),
+            RandAdjustContrastd("image", prob=0.3, gamma=(0.7, 1.5), retain_stats=True),
+            *(RandFlipd(both, prob=0.5, spatial_axis=axis) for axis in range(spatial_dims)),
+        ]
+    )

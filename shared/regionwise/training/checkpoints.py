@@ -1,0 +1,172 @@
+"""Checkpoints a run can be killed beside: the last state to go on from, the best weights to use."""
+
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from ..errors import InputError
+from ..files import atomic_path
+
+LAST = "last.pt"
+BEST = "model.pt"
+LAST_WEIGHTS = "model_last.pt"
+
+
+def inference_weights(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return a DynUNet's weights without its deep-supervision heads, as the network without them names its weights.
+
+    The heads are there twice (as modules of the network and inside the skip layers); DistributedDataParallel and
+    ``torch.compile`` add a prefix.
+    """
+    weights = {}
+    for name, value in state_dict.items():
+        name = name.removeprefix("module.").removeprefix("_orig_mod.")
+        if not name.startswith("deep_supervision_heads.") and ".super_head." not in name:
+            weights[name] = value.detach().cpu()
+    return weights
+
+
+def load_checkpoint(path: str | os.PathLike) -> Any:
+    """Read a checkpoint with ``weights_only=True`` (tensors and plain values; no code can run).
+
+    Raises:
+        InputError: the file is missing, damaged, or holds pickled objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"expected a checkpoint at {path}, found none; train first or pass --checkpoint FILE")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InputError(f"{path} is not a readable checkpoint of tensors ({reason})") from error
+
+
+def load_weights(network: nn.Module, path: str | os.PathLike) -> nn.Module:
+    """Load weights strictly and return the network.
+
+    Raises:
+        InputError: as `load_checkpoint`, or names or shapes differ; the line counts them and shows the first.
+    """
+    content = load_checkpoint(path)
+    weights = content.get("network", content) if isinstance(content, Mapping) else content
+    if not isinstance(weights, Mapping) or not all(torch.is_tensor(value) for value in weights.values()):
+        raise InputError(f"expected the weights of a network in {path}, found {type(content).__name__}")
+    problem = mismatch(network.state_dict(), inference_weights(weights))
+    if problem:
+        raise InputError(
+            f"the checkpoint {path} does not fit the network: {problem}; "
+            "pass the run's network settings with --args_file RUN/network.json"
+        )
+    network.load_state_dict(inference_weights(weights))
+    return network
+
+
+def mismatch(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:
+    """Say in a few words how two state dicts differ in names or shapes ("" where they do not)."""
+    shapes = [name for name in expected if name in found and expected[name].shape != found[name].shape]
+    missing = [name for name in expected if name not in found]
+    unknown = [name for name in found if name not in expected]
+    if shapes:
+        first = shapes[0]
+        return (
+            f"{len(shapes)} weights differ in shape, first {first}: expected {tuple(expected[first].shape)}, "
+            f"found {tuple(found[first].shape)}"
+        )
+    if missing or unknown:
+        first = missing[0] if missing else unknown[0]
+        return f"{len(missing)} weights are missing and {len(unknown)} unknown, first {first}"
+    return ""
+
+
+class Checkpoints:
+    """Handler that saves after every epoch and, with ``resume``, goes on where the last save was.
+
+    Writes, each atomically: ``last.pt`` (everything: network, optimiser, scheduler, scaler, epoch, best metric, other
+    handlers with a state) and the weights for inference: ``model.pt`` (best validation so far) and ``model_last.pt``.
+
+    Attach it last, so that the epoch it saves is complete: after validation and the learning-rate step.
+
+    Args:
+        folder: where the files go.
+        network: the network that is trained.
+        optimizer: its optimiser.
+        scheduler: learning-rate scheduler.
+        sampler: `regionwise.data.StreamSampler` whose position is set on resuming.
+        batch_size: samples an iteration, of this process.
+        evaluator: the validation engine, whose best metric is kept.
+        resume: go on from ``last.pt`` if there is one.
+        save: False on every process but one.
+        others: more objects with ``state_dict`` and ``load_state_dict``, by name.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scheduler: torch.optim.lr_scheduler.LRScheduler,
+        sampler: Any,
+        batch_size: int,
+        evaluator: Engine,
+        resume: bool = False,
+        save: bool = True,
+        others: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler, **(others or {})}
+        self.sampler, self.batch_size = sampler, batch_size
+        self.evaluator, self.resume, self.save = evaluator, resume, save
+        self.saved_best_epoch = -1
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        engine.add_event_handler(Events.STARTED, self.restore)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.store)
+
+    def restore(self, engine: Engine) -> None:
+        """Load ``last.pt`` into everything that has a state, if asked to and there is one."""
+        path = self.folder / LAST
+        if not self.resume or not path.is_file():
+            return
+        content = load_checkpoint(path)
+        problem = mismatch(self.parts["network"].state_dict(), content["network"])
+        if problem:
+            raise InputError(f"cannot resume from {path}: {problem}; resume with the settings of the first run")
+        for name, part in self.parts.items():
+            part.load_state_dict(content[name])
+        if engine.scaler is not None and content["scaler"] is not None:
+            engine.scaler.load_state_dict(content["scaler"])
+        engine.state.epoch, engine.state.iteration = content["epoch"], content["iteration"]
+        self.evaluator.state.best_metric = content["best_metric"]
+        self.evaluator.state.best_metric_epoch = self.saved_best_epoch = content["best_metric_epoch"]
+        self.sampler.position = content["iteration"] * self.batch_size
+
+    def store(self, engine: Engine) -> None:
+        """Save the last state and, after a new best validation, the best weights."""
+        if not self.save:
+            return
+        content = {name: part.state_dict() for name, part in self.parts.items()}
+        content["scaler"] = engine.scaler.state_dict() if engine.scaler is not None else None
+        content |= {"epoch": engine.state.epoch, "iteration": engine.state.iteration}
+        state = self.evaluator.state
+        content |= {"best_metric": float(state.best_metric), "best_metric_epoch": int(state.best_metric_epoch)}
+        weights = inference_weights(content["network"])
+        # The best weights first: were the run killed between the two, the epoch would be done again, not lost.
+        if state.best_metric_epoch not in (-1, self.saved_best_epoch):
+            _save(self.folder / BEST, weights)
+            self.saved_best_epoch = state.best_metric_epoch
+        _save(self.folder / LAST_WEIGHTS, weights)
+        _save(self.folder / LAST, content)
+
+
+def _save(path: Path, content: Any) -> None:
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)

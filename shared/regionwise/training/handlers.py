@@ -1,0 +1,168 @@
+"""Small handlers that MONAI has no equal of: when to validate, when to stop, what to record."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import monai
+import torch
+from ignite.engine import Engine, Events
+from monai.engines.utils import IterationEvents
+from monai.handlers import ValidationHandler as MonaiValidationHandler
+
+from .. import __version__
+from ..errors import InputError
+from ..files import write_json
+from .progress import train_loss
+
+
+class ValidationHandler(MonaiValidationHandler):
+    """MONAI's, and also after the last epoch: a run whose length is no multiple of the interval is judged too."""
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+
+        def due(engine: Engine, epoch: int) -> bool:
+            return epoch % self.interval == 0 or epoch >= engine.state.max_epochs
+
+        engine.add_event_handler(Events.EPOCH_COMPLETED(event_filter=due), self)
+
+
+class GradientClipping:
+    """Clip the norm of all gradients together before each optimiser step.
+
+    Args:
+        max_norm: largest Euclidean norm; nnU-Net uses 12.
+    """
+
+    def __init__(self, max_norm: float = 12.0) -> None:
+        if not max_norm > 0:
+            raise InputError(f"expected max_norm > 0 for gradient clipping, found {max_norm}")
+        self.max_norm = max_norm
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Unscale (under automatic mixed precision) and clip."""
+        if engine.scaler is not None:
+            engine.scaler.unscale_(engine.optimizer)
+        torch.nn.utils.clip_grad_norm_(engine.network.parameters(), self.max_norm)
+
+
+class FiniteLoss:
+    """End a run whose loss is NaN or infinite with an error instead of training on.
+
+    It reads the loss on its device once every ``interval`` iterations and at the end of each epoch, because each look
+    makes a GPU wait.
+
+    Args:
+        interval: iterations between two looks.
+    """
+
+    def __init__(self, interval: int = 10) -> None:
+        self.interval = interval
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Look at the last loss."""
+        loss = float(train_loss(engine.state.output))
+        if not math.isfinite(loss):
+            raise InputError(
+                f"the loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}; "
+                "lower --learning_rate or choose another --loss; the last good epoch is in last.pt"
+            )
+
+
+class TimeBudget:
+    """End a run after the last epoch that fits into a time budget; validation and checkpoints happen as usual.
+
+    Attach it before the validation, which it makes run after the epoch that becomes the last.
+
+    Args:
+        max_minutes: wall-clock budget from the start of the run; None for no limit.
+    """
+
+    def __init__(self, max_minutes: float | None = None) -> None:
+        if max_minutes is not None and not max_minutes > 0:
+            raise InputError(f"expected max_minutes > 0, found {max_minutes}")
+        self.max_minutes = max_minutes
+        self.longest_epoch_s = 0.0
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        if self.max_minutes is not None:
+            engine.add_event_handler(Events.STARTED, self.start)
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def start(self, engine: Engine) -> None:
+        """Start the clock."""
+        self.started_s = self.epoch_started_s = time.monotonic()
+
+    def __call__(self, engine: Engine) -> None:
+        """Make this epoch the last one if another would not fit."""
+        now_s = time.monotonic()
+        self.longest_epoch_s = max(self.longest_epoch_s, now_s - self.epoch_started_s)
+        self.epoch_started_s = now_s
+        if now_s - self.started_s + self.longest_epoch_s > self.max_minutes * 60:
+            engine.state.max_epochs = engine.state.epoch
+
+
+class EarlyStopping:
+    """End a run when the validation has not improved for ``patience`` epochs.
+
+    It has no state of its own: the best epoch is the evaluator's, which a resumed run restores. Attach it after the
+    validation.
+
+    Args:
+        evaluator: the validation engine.
+        patience: epochs without a better key metric; None never stops.
+    """
+
+    def __init__(self, evaluator: Engine, patience: int | None = None) -> None:
+        self.evaluator, self.patience = evaluator, patience
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        if self.patience is not None:
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Make this epoch the last one if the best is too long ago."""
+        best = self.evaluator.state.best_metric_epoch
+        if best != -1 and engine.state.epoch - best >= self.patience:
+            engine.state.max_epochs = engine.state.epoch
+
+
+class RunRecord:
+    """Write what a run was, at its start: ``network.json`` for using its weights, ``run.json`` for its reader.
+
+    ``network.json`` holds the ids that inference and evaluation must share with the training; the runner takes it as
+    ``--args_file``.
+
+    Args:
+        folder: where the files go.
+        network: ids and values of the network.
+        run: more ids and values to record (loss, split, seed, ...).
+        save: False on every process but one.
+    """
+
+    def __init__(self, folder: str | Path, network: dict[str, Any], run: dict[str, Any], save: bool = True) -> None:
+        self.folder, self.network, self.run, self.save = Path(folder), network, run, save
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        if self.save:
+            engine.add_event_handler(Events.STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Write both files."""
+        write_json(self.folder / "network.json", self.network)
+        versions = {"regionwise": __version__, "monai": monai.__version__, "torch": str(torch.__version__)}
+        write_json(self.folder / "run.json", {**self.run, "network": self.network, "versions": versions})

@@ -1,0 +1,128 @@
+"""What a person sees while a run trains: one bar, one line an epoch."""
+
+import time
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from tqdm import tqdm
+
+
+def train_loss(output: Any) -> torch.Tensor:
+    """Return the loss of a trainer's last iteration, on its device, from ``engine.state.output``."""
+    return (output[0] if isinstance(output, list) else output)["loss"].detach()
+
+
+def _off(show: bool) -> bool | None:
+    """Return tqdm's ``disable``: None draws a bar on a terminal only, so that log files stay readable."""
+    return None if show else True
+
+
+class Progress:
+    """Progress bar over the whole run (time left included) and one printed line an epoch.
+
+    A line: ``epoch 12/300  loss -0.8312  Dice 0.871  3.1 it/s  waiting for data 4 %``. The waiting share is the part
+    of the epoch's training time that the trainer stood still for the next batch.
+
+    Args:
+        evaluator: validation engine; its key metric is the Dice shown.
+        metric: name of the key metric.
+        show: False on every process but one.
+    """
+
+    def __init__(self, evaluator: Engine, metric: str = "val_mean_dice", show: bool = True) -> None:
+        self.evaluator, self.metric, self.show = evaluator, metric, show
+        self.bar: tqdm | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.EPOCH_STARTED, self.start_epoch)
+        engine.add_event_handler(Events.GET_BATCH_STARTED, self.start_waiting)
+        engine.add_event_handler(Events.GET_BATCH_COMPLETED, self.stop_waiting)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.step)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.end_epoch)
+        engine.add_event_handler(Events.COMPLETED, self.close)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self.fail)
+
+    def start(self, engine: Engine) -> None:
+        """Open the bar; a resumed run starts where it was."""
+        total = engine.state.max_epochs * engine.state.epoch_length
+        self.bar = tqdm(total=total, initial=engine.state.iteration, unit="it", disable=_off(self.show), leave=False)
+
+    def start_epoch(self, engine: Engine) -> None:
+        """Reset what is measured per epoch."""
+        self.loss_sum, self.iterations, self.waited_s = 0.0, 0, 0.0
+        self.epoch_started_s = time.monotonic()
+        self.training_ended_s = self.epoch_started_s
+        self.bar.set_description(f"epoch {engine.state.epoch}/{engine.state.max_epochs}")
+
+    def start_waiting(self, engine: Engine) -> None:
+        """Note when the trainer asks for a batch."""
+        self.asked_s = time.monotonic()
+
+    def stop_waiting(self, engine: Engine) -> None:
+        """Add how long it waited."""
+        self.waited_s += time.monotonic() - self.asked_s
+
+    def step(self, engine: Engine) -> None:
+        """Count an iteration. The loss stays on its device; reading it here would make a GPU wait."""
+        self.loss_sum = self.loss_sum + train_loss(engine.state.output)
+        self.iterations += 1
+        self.training_ended_s = time.monotonic()
+        self.bar.update()
+
+    def end_epoch(self, engine: Engine) -> None:
+        """Print the epoch's line and keep its figures in ``engine.state.metrics`` for other handlers."""
+        seconds = self.training_ended_s - self.epoch_started_s
+        figures = {
+            "train_loss": float(self.loss_sum) / self.iterations,
+            "iterations_per_second": self.iterations / seconds,
+            "waiting_for_data": self.waited_s / seconds,
+        }
+        engine.state.metrics.update(figures)
+        if not self.show:
+            return
+        judged_now = self.evaluator.state.epoch == engine.state.epoch
+        dice = self.evaluator.state.metrics.get(self.metric) if judged_now else None
+        judged = "" if dice is None else f"  Dice {float(dice):.3f}"
+        self.bar.set_postfix_str(f"loss {figures['train_loss']:.4f}{judged}")
+        tqdm.write(
+            f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {figures['train_loss']:.4f}{judged}  "
+            f"{figures['iterations_per_second']:.2f} it/s  waiting for data {figures['waiting_for_data']:.0%}"
+        )
+
+    def close(self, engine: Engine) -> None:
+        """Close the bar and say how the run ended."""
+        self.bar.close()
+        state = self.evaluator.state
+        if self.show and state.best_metric_epoch != -1:
+            print(f"best Dice {float(state.best_metric):.4f} in epoch {state.best_metric_epoch}")
+
+    def fail(self, engine: Engine, error: BaseException) -> None:
+        """Close the bar before the error is shown, and pass the error on."""
+        if self.bar is not None:
+            self.bar.close()
+        raise error
+
+
+class CaseProgress:
+    """Progress bar over the cases of an evaluator.
+
+    Args:
+        description: what is done to each case.
+        show: False on every process but one.
+    """
+
+    def __init__(self, description: str = "inference", show: bool = True) -> None:
+        self.description, self.show = description, show
+
+    def attach(self, engine: Engine) -> None:
+        """Register with an evaluator."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: self.bar.update())
+        engine.add_event_handler(Events.COMPLETED, lambda engine: self.bar.close())
+
+    def start(self, engine: Engine) -> None:
+        """Open the bar."""
+        self.bar = tqdm(total=engine.state.epoch_length, desc=self.description, unit="case", disable=_off(self.show))
