@@ -6,9 +6,9 @@ import numpy as np
 
 from ..errors import InputError, did_you_mean
 from ..files import atomic_folder
-from .phantoms import acdc
+from .phantoms import acdc, brats, kits, msd
 
-PHANTOMS = {"acdc": acdc}
+PHANTOMS = {"acdc": acdc, "brats": brats, "kits": kits, "msd": msd}
 
 
 def phantom(dataset: str, out: str, subjects: int = 16, seed: int = 0, size: int | None = None) -> None:
@@ -41,6 +41,8 @@ def phantom(dataset: str, out: str, subjects: int = 16, seed: int = 0, size: int
     with atomic_folder(folder) as temporary:
         for number in range(1, subjects + 1):
             generator.write_subject(temporary, number, np.random.default_rng([seed, number]), size)
+        if hasattr(generator, "finish"):
+            generator.finish(temporary)
         if folder.exists():
             folder.rmdir()
     print(f"{subjects} synthetic subjects in the layout of {dataset}: {folder}")

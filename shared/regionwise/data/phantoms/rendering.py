@@ -56,3 +56,9 @@ def save(path: Path, array: np.ndarray, affine: np.ndarray, sform_code: int = 1,
     image.header.set_xyzt_units("mm")
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(image, path)
+
+
+def grid_mm(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> list[np.ndarray]:
+    """Return the coordinates of the voxels along each axis about the centre, in mm, as a sparse grid."""
+    axes = [(np.arange(size) - (size - 1) / 2) * step for size, step in zip(shape, spacing_mm, strict=True)]
+    return np.meshgrid(*axes, indexing="ij", sparse=True)
