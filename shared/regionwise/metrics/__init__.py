@@ -1,6 +1,24 @@
 """Measures of a segmentation against a reference: pure functions over masks, in mm and ml."""
 
+from .boundary_iou import boundary_iou
+from .calibration import (
+    ReliabilityBins,
+    brier_score,
+    expected_calibration_error,
+    expected_volume_ml,
+    reliability_bins,
+)
+from .centre_line import centre_line_dice, skeleton
+from .detection import detection_counts
 from .empty import POLICY, image_diagonal_mm, status
+from .lesions import (
+    OVERLAP_RULE,
+    LesionCounts,
+    count_lesions,
+    lesion_count_difference,
+    lesion_f1,
+    lesion_sensitivity,
+)
 from .overlap import Counts, counts, dice, jaccard, precision, sensitivity, volumetric_similarity
 from .structure import bounding_box, measure_structure, surface_dice_name
 from .surface import (
@@ -15,22 +33,37 @@ from .surface import (
 from .volume import absolute_volume_error_ml, volume_error_ml, volume_ml
 
 __all__ = [
+    "OVERLAP_RULE",
     "POLICY",
     "Counts",
+    "LesionCounts",
+    "ReliabilityBins",
     "SurfaceDistances",
     "absolute_volume_error_ml",
     "assd_mm",
     "boundary",
+    "boundary_iou",
     "bounding_box",
+    "brier_score",
+    "centre_line_dice",
+    "count_lesions",
     "counts",
+    "detection_counts",
     "dice",
+    "expected_calibration_error",
+    "expected_volume_ml",
     "hausdorff_mm",
     "image_diagonal_mm",
     "jaccard",
+    "lesion_count_difference",
+    "lesion_f1",
+    "lesion_sensitivity",
     "masd_mm",
     "measure_structure",
     "precision",
+    "reliability_bins",
     "sensitivity",
+    "skeleton",
     "status",
     "surface_dice",
     "surface_dice_name",

@@ -44,7 +44,8 @@ def boundary(mask: np.ndarray) -> np.ndarray:
         ahead, behind = np.moveaxis(inside, axis, 0), np.moveaxis(mask, axis, 0)
         ahead[1:] &= behind[:-1]
         ahead[:-1] &= behind[1:]
-        ahead[0] = ahead[-1] = False
+        ahead[:1] = False
+        ahead[-1:] = False
     return mask ^ inside
 
 
