@@ -15,8 +15,10 @@ Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 METHODS = ("auto", "edt", "torch")
 
-# Voxels normalised at a time: what a pass touches stays in the second-level cache.
-_CHUNK = 1 << 15
+# Voxels handled at a time after the distance pass: what is touched stays in the cache, temporaries stay small.
+_CHUNK = 1 << 16
+# edt's threads pay from about this many voxels on. Workers of a data loader have one thread (torch sets that).
+_PARALLEL_FROM = 1 << 20
 
 
 def normalized_distance(labels: Array, spacing: Sequence[float] | None = None, method: str = "auto") -> Array:
@@ -106,26 +108,38 @@ def _edt(labels: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
     dtype = np.uint8 if highest < 255 else np.uint16 if highest < 65535 else np.uint32
     shifted = np.empty(labels.shape, dtype)
     np.add(labels, 1, out=shifted, casting="unsafe")
-    return edt.edt(shifted, anisotropy=spacing, black_border=False)
+    threads = torch.get_num_threads() if labels.size >= _PARALLEL_FROM else 1
+    return edt.edt(shifted, anisotropy=spacing, black_border=False, parallel=threads)
 
 
 def _normalized(labels: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
     if not labels.size or labels.min() == labels.max():
         return np.ones(labels.shape, np.float32)
     distance = _edt(labels, spacing)
-    flat_distance, flat_labels = distance.reshape(-1), labels.reshape(-1)
+    flat = distance.reshape(-1)
+    # The label of the deepest voxel, mostly the background, goes by plain vector operations; the others by index.
+    deepest = flat.argmax()
     peaks = np.zeros(int(labels.max()) + 1, np.float32)
-    for part in chunks(flat_labels.size):
-        np.maximum.at(peaks, flat_labels[part], flat_distance[part])
-    for part in chunks(flat_labels.size):
+    main = labels.reshape(-1)[deepest]
+    peaks[main] = flat[deepest]
+    for part, index, label in other_voxels(labels, main):
+        np.maximum.at(peaks, label, flat[part][index])
+    for part, index, label in other_voxels(labels, main):
+        piece = flat[part]
         # Dividing, not multiplying by the inverse, gives the published values to the last bit.
-        flat_distance[part] /= peaks[flat_labels[part]]
+        quotient = piece[index] / peaks[label]
+        piece /= peaks[main]
+        piece[index] = quotient
     return distance
 
 
-def chunks(size: int) -> Iterator[slice]:
-    """Yield slices that cover ``range(size)`` in pieces that fit a cache."""
-    return (slice(start, start + _CHUNK) for start in range(0, size, _CHUNK))
+def other_voxels(labels: np.ndarray, main: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield (slice, index within it, label) of the voxels whose label is not ``main``, in pieces that fit a cache."""
+    flat = labels.reshape(-1)
+    for start in range(0, flat.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        index = np.flatnonzero(flat[part] != main)
+        yield part, index, flat[part][index]
 
 
 def _checked_array(labels: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -161,7 +175,10 @@ def batch_distance(
         distance = torch_label_distance(labels, spacing)
         return torch_normalize(distance, labels, num_labels) if normalized else distance
     function = edt_normalized_distance if normalized else edt_label_distance
-    result = torch.empty(labels.shape, dtype=torch.float32)
-    for image, out in zip(plain(labels).cpu().numpy(), result.numpy(), strict=True):
+    images = plain(labels).cpu().numpy()
+    if len(images) == 1:  # a volume: nothing to copy together
+        return torch.from_numpy(function(images[0], spacing))[None].to(labels.device)
+    result = np.empty(images.shape, np.float32)
+    for image, out in zip(images, result, strict=True):
         out[...] = function(image, spacing)
-    return result.to(labels.device)
+    return torch.from_numpy(result).to(labels.device)
