@@ -38,7 +38,7 @@ def dataset_folder(dataset_dir: str | os.PathLike | None, name: str, layout: str
     """
     if dataset_dir is None or str(dataset_dir) == "":
         raise InputError(f"no dataset given: pass --dataset_dir DIR with {name}: {layout}")
-    folder = Path(dataset_dir).expanduser()
+    folder = Path(str(dataset_dir)).expanduser()
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
         raise InputError(f"expected {name} in {folder}: {layout}; found {found}")

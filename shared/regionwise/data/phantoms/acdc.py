@@ -56,7 +56,7 @@ class Look:
 def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int | None) -> None:
     """Write ``patientNNN`` with ``Info.cfg`` and both frames (without the 4-D cine, which no reader of ours needs).
 
-    Every fifth stack starts below the right ventricle, so that both its frames hold no RV.
+    Every seventh stack starts below the right ventricle, so that both its frames hold no RV.
 
     Args:
         folder: the dataset's folder.
@@ -65,7 +65,7 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
         size: in-plane voxels; the field of view stays.
     """
     name = f"patient{number:03d}"
-    apical = number % 5 == 3
+    apical = number % 7 == 3
     heart, look = _draw_heart(rng, apical), _draw_look(rng)
     shape = np.array((size or DEFAULT_SIZE, round((size or DEFAULT_SIZE) * rng.uniform(0.92, 1))))
     spacing_mm = np.array((*(2 * [FIELD_OF_VIEW_MM / shape[0]]), rng.choice((8.0, 9.0, 10.0))))
@@ -97,7 +97,7 @@ def _draw_heart(rng: np.random.Generator, apical: bool) -> Heart:
         wall=rng.uniform(7.5, 12),
         ejection=rng.uniform(0.55, 0.78),
         right=rng.uniform(0.85, 1.15),
-        right_end=0.33 if apical else rng.uniform(0.75, 0.92),
+        right_end=0.28 if apical else rng.uniform(0.75, 0.92),
     )
 
 

@@ -37,12 +37,13 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     # The contrast agent: 0 is early (cortex and arteries bright), 1 late (even kidneys).
     phase = rng.uniform(0, 1)
     image = _abdomen(rng, axes, shape, phase, body)
+    cortex = 215 - 60 * phase + rng.uniform(-35, 35)
+    kidney_hu = cortex, cortex - 110 + 115 * phase, 15 + 250 * max(phase - 0.7, 0)
     label = np.zeros(shape, np.uint8)
     single = number % 6 == 5
     lost = rng.choice((-1, 1))
-    kidneys = [
-        _kidney(rng, axes, side, spacing_mm, image, label, phase) for side in (-1, 1) if not (single and side == lost)
-    ]
+    sides = [side for side in (-1, 1) if not (single and side == lost)]
+    kidneys = [_kidney(rng, axes, side, spacing_mm, image, label, kidney_hu) for side in sides]
     if number % 4 != 3:
         _tumour(rng, axes, kidneys[rng.integers(len(kidneys))], spacing_mm, image, label)
     image = ndimage.gaussian_filter(image, (0.3, 0.6, 0.6)) + rng.uniform(9, 20) * smooth_noise(
@@ -102,7 +103,7 @@ def _abdomen(rng, axes: Axes, shape, phase, body) -> np.ndarray:
     return image + np.where(inner, texture, 0)
 
 
-def _kidney(rng, axes: Axes, side, spacing_mm, image, label, phase) -> tuple[np.ndarray, np.ndarray]:
+def _kidney(rng, axes: Axes, side, spacing_mm, image, label, kidney_hu) -> tuple[np.ndarray, np.ndarray]:
     """Draw one kidney into ``image`` and ``label``; return its centre and half-axes in mm."""
     centre = np.array((rng.uniform(-15, 15) + 6 * (side < 0), rng.uniform(22, 40), side * rng.uniform(58, 74)))
     semi = np.array((rng.uniform(46, 60), rng.uniform(24, 31), rng.uniform(22, 28)))
@@ -115,12 +116,12 @@ def _kidney(rng, axes: Axes, side, spacing_mm, image, label, phase) -> tuple[np.
     radius = np.sqrt((z / semi[0]) ** 2 + (y / semi[1]) ** 2 + (x / semi[2]) ** 2) * (1 + 0.05 * noise)
     hilum = ((z / (0.5 * semi[0])) ** 2 + (y / (0.42 * semi[1])) ** 2 + ((side * x / semi[2] + 0.62) / 0.72) ** 2) < 1
     kidney = (radius < 1) & ~hilum
-    cortex, medulla = 215 - 60 * phase, 95 + 65 * phase
+    cortex, medulla, pelvis = kidney_hu
     image[radius < 1.22] = FAT
     pyramids = (radius < 0.82) & (smooth_noise(rng, image.shape, tuple(5 / step for step in spacing_mm)) > -0.2)
-    image[kidney] = cortex + rng.uniform(-15, 15)
+    image[kidney] = cortex
     image[kidney & pyramids] = medulla
-    image[(radius < 1) & hilum & (np.hypot(y / semi[1], z / semi[0]) < 0.2)] = 15 + 250 * max(phase - 0.7, 0)
+    image[(radius < 1) & hilum & (np.hypot(y / semi[1], z / semi[0]) < 0.2)] = pelvis
     label[kidney] = KIDNEY
     return centre, semi
 
