@@ -24,6 +24,8 @@ def torch_label_distance(labels: torch.Tensor, spacing: Sequence[float]) -> torc
 
     Source: the separable lower envelope of Felzenszwalb & Huttenlocher 2012, extended to labels.
     """
+    if not labels.numel():
+        return torch.empty(labels.shape, device=labels.device)
     # The first pass is linear in the line's length and the others quadratic: the longest axis goes first.
     axes = sorted(range(1, labels.ndim), key=lambda axis: -labels.shape[axis])
     squared = None
