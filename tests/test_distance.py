@@ -4,10 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.ndimage import distance_transform_edt
-
 from regionwise.distance import batch_distance, chosen_method, label_distance, normalized_distance
 from regionwise.errors import InputError
+from scipy.ndimage import distance_transform_edt
 
 METHODS = ["edt", "torch"]
 label_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=3, max_side=9), elements=st.integers(0, 3))
@@ -137,7 +136,7 @@ def test_every_memory_layout(method):
     assert (normalized_distance(base, spacing, method) == expected).all()
     assert (base == before).all()
     tensor = torch.from_numpy(before).permute(2, 1, 0)
-    assert (normalized_distance(tensor, spacing[::-1], method).numpy().T == expected).all()
+    assert (expected == normalized_distance(tensor, spacing[::-1], method).numpy().T).all()
 
 
 def test_more_labels_than_a_byte_holds():

@@ -4,10 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.ndimage import distance_transform_edt
-
 from regionwise.errors import InputError
 from regionwise.maps import KINDS, RECTIFIED_KINDS, SIGNED_POWERS, is_rectified, rectify, region_wise_map
+from scipy.ndimage import distance_transform_edt
 
 from .published import rivals
 
