@@ -1,7 +1,7 @@
 """The sum that every rectified region-wise loss comes down to, as one autograd function."""
 
 import torch
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 
 class _OwnClassSum(torch.autograd.Function):
@@ -13,8 +13,12 @@ class _OwnClassSum(torch.autograd.Function):
         return weighted.sum()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: FunctionCtx, grad_output: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        if torch.is_grad_enabled():  # create_graph=True: the result would pass for a constant
+            raise RuntimeError(
+                "the region-wise loss of a rectified map can be differentiated once only; "
+                "RegionWiseLoss(target='map') with region_wise_map can be differentiated twice"
+            )
         # d/dy_c sum_i w_i p_own = w p_own (1[c = own] - p_c)
         probabilities, labels, weighted = ctx.saved_tensors
         scale = weighted * grad_output
