@@ -1,7 +1,6 @@
-"""Which prediction belongs to which reference."""
+"""A prediction and its reference, and the folders they lie in."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,16 +38,8 @@ class Problem:
     reason: str
 
 
-def case_name(path: Path) -> str:
-    """Return a file's name without ``.nii`` or ``.nii.gz``."""
-    for suffix in SUFFIXES:
-        if path.name.endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.name
-
-
 def nifti_files(folder: str | os.PathLike) -> tuple[dict[str, Path], list[Problem]]:
-    """List the NIfTI files of a folder by case name, sorted; hidden files are not looked at.
+    """List the NIfTI files of a folder by name without suffix, sorted; hidden files are not looked at.
 
     Returns:
         The files, and a problem for each name that two files share (``a.nii`` and ``a.nii.gz``).
@@ -59,39 +50,15 @@ def nifti_files(folder: str | os.PathLike) -> tuple[dict[str, Path], list[Proble
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"expected a folder of NIfTI files at {folder}, found none")
-    files: dict[str, Path] = {}
-    problems = []
+    by_name: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        if not path.name.endswith(SUFFIXES) or path.name.startswith("."):
-            continue
-        name = case_name(path)
-        if name in files:
-            problems.append(Problem(name, f"two files have this name: {files[name]} and {path}; remove one"))
-        files[name] = path
-    if not files:
+        if path.name.endswith(SUFFIXES) and not path.name.startswith("."):
+            by_name.setdefault(path.name.removesuffix(".gz").removesuffix(".nii"), []).append(path)
+    if not by_name:
         raise InputError(f"expected NIfTI files (.nii.gz, .nii) in {folder}, found none")
-    doubled = {problem.case for problem in problems}
-    return {name: path for name, path in files.items() if name not in doubled}, problems
-
-
-def pair(predictions: dict[str, Path], references: Sequence[Case]) -> tuple[list[Case], list[Problem]]:
-    """Give each reference the prediction of its name.
-
-    Args:
-        predictions: files by case name.
-        references: cases whose ``prediction`` is not yet known (any path).
-
-    Returns:
-        The pairs in the order of ``references``, and a problem for each name that is on one side only.
-    """
-    cases, problems = [], []
-    for case in references:
-        if case.name in predictions:
-            cases.append(Case(**{**vars(case), "prediction": predictions[case.name]}))
-        else:
-            problems.append(Problem(case.name, f"no prediction for the reference {case.reference}"))
-    known = {case.name for case in references}
-    for name, path in predictions.items():
-        if name not in known:
-            problems.append(Problem(name, f"no reference for the prediction {path}"))
-    return cases, problems
+    problems = [
+        Problem(name, f"{len(paths)} files have this name in {folder}: {', '.join(path.name for path in paths)}")
+        for name, paths in by_name.items()
+        if len(paths) > 1
+    ]
+    return {name: paths[0] for name, paths in by_name.items() if len(paths) == 1}, problems

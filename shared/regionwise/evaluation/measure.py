@@ -2,21 +2,22 @@
 
 from dataclasses import dataclass, field
 
-import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from .. import metrics
 from ..errors import InputError
-from ..metrics import image_diagonal_mm, measure_structure
-from ..nifti import Volume, read_header, read_labels
+from ..nifti import Volume, write_volume
 from .cases import Case
+from .probabilities import CaseCalibration, measure_probabilities
+from .reading import read_pair, voxel_ml
 from .settings import Settings
 from .structures import Structure
 
-Row = dict[str, str | float]
+Row = dict[str, str | float | None]
+Boxes = dict[int, tuple[slice, ...]]
 
-# Two affines are the same geometry if no corner of the image moves by more than this part of a voxel.
-AFFINE_TOLERANCE_VOXELS = 0.1
+ERROR_MAP_VALUES = {1: "false positive (background in the reference)", 2: "false negative", 3: "wrong class"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class CaseResult:
         rows: one a structure.
         reference_labels: label values of the reference.
         prediction_labels: label values of the prediction.
+        calibration: of the probabilities, if the case has any.
         problem: why there are no rows; "" if there are.
     """
 
@@ -35,84 +37,79 @@ class CaseResult:
     rows: list[Row] = field(default_factory=list)
     reference_labels: frozenset[int] = frozenset()
     prediction_labels: frozenset[int] = frozenset()
+    calibration: CaseCalibration | None = None
     problem: str = ""
 
 
 def measure_case(case: Case, settings: Settings) -> CaseResult:
-    """Measure every structure of a case.
+    """Measure every structure of a case, and write its error map if the settings say so.
 
     Returns:
         The rows, or the problem that the files have: a bad case never costs the others their results.
     """
     try:
         prediction, reference = read_pair(case, settings)
-        boxes = _boxes(prediction.array), _boxes(reference.array)
+        boxes = [_boxes(volume) for volume in (prediction, reference)]
         structures = settings.classes
         if structures is None:
             structures = tuple(Structure(f"class {label}", (label,)) for label in sorted({*boxes[0], *boxes[1]}))
-        known = {label for one in structures for label in one.labels}
-        for volume, found in zip((prediction, reference), boxes, strict=True):
-            if unknown := sorted(set(found) - known):
-                raise InputError(f"{volume.path} holds label {unknown[0]}; the labels are {_listed(known)}")
+        _check_labels(structures, (prediction, reference), boxes)
+        structures = (*structures, *settings.regions)
+        calibration = measure_probabilities(case, reference, structures, settings)
     except InputError as error:
         return CaseResult(case, problem=str(error))
-    rows = [
-        {"case": case.name, "class": one.name, **_measure(one, prediction, reference, boxes, settings)}
-        | {"group": case.group}
-        for one in (*structures, *settings.regions)
-    ]
-    return CaseResult(case, rows, frozenset(boxes[1]), frozenset(boxes[0]))
+    rows = [_row(case, one, (prediction, reference), boxes, settings, calibration) for one in structures]
+    if settings.error_maps is not None:
+        array = error_map(prediction.array, reference.array)
+        write_volume(settings.error_maps / f"{case.name}.nii.gz", array, reference.affine)
+    return CaseResult(case, rows, frozenset(boxes[1]), frozenset(boxes[0]), calibration)
 
 
-def read_pair(case: Case, settings: Settings) -> tuple[Volume, Volume]:
-    """Read the prediction and the reference of a case as the settings want them.
-
-    Raises:
-        InputError: a file cannot be read, is no label map, or the two do not share their geometry.
-    """
-    headers = read_header(case.prediction), read_header(case.reference)
-    for path, header in zip((case.prediction, case.reference), headers, strict=True):
-        if len(header.shape) not in (2, 3):
-            raise InputError(
-                f"expected a 2-D or 3-D label map in {path}, found shape {header.shape}; "
-                "is it a time series or a probability map?"
-            )
-    if headers[0].shape != headers[1].shape:
-        raise InputError(
-            f"{case.prediction} has shape {headers[0].shape}, {case.reference} has {headers[1].shape}; "
-            "resample the prediction to the reference"
-        )
-    moved = _largest_move_voxels(headers[0].affine, headers[1].affine, headers[0].shape)
-    if moved > AFFINE_TOLERANCE_VOXELS:
-        raise InputError(
-            f"the affines of {case.prediction} and {case.reference} differ (a corner moves by {moved:.3g} voxels); "
-            "resample the prediction to the reference"
-        )
-    prediction, reference = read_labels(case.prediction), read_labels(case.reference)
-    for volume in (prediction, reference):
-        for old, new in settings.label_map.items():
-            volume.array[volume.array == old] = new
-    if settings.protocol == "paper":
-        labelled = reference.array.any(axis=tuple(range(1, reference.array.ndim)))
-        prediction.array[~labelled] = 0
-    return prediction, reference
+def absent_row(case: Case, structure: Structure, settings: Settings) -> Row:
+    """Return the row of a structure that neither mask of a case holds."""
+    nothing = np.zeros((0, 0, 0), bool)
+    return {
+        "case": case.name,
+        "class": structure.name,
+        **metrics.measure_structure(nothing, nothing, (1, 1, 1), settings.tolerances_mm),
+        **_optional(nothing, nothing, (1, 1, 1), structure, settings),
+        "group": case.group,
+    }
 
 
-def _largest_move_voxels(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> float:
-    ends = [(0, size - 1) for size in (*shape, 1)[:3]]
-    corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
-    moves_mm = np.linalg.norm(
-        nib.affines.apply_affine(affine, corners) - nib.affines.apply_affine(other, corners), axis=1
-    )
-    return float(moves_mm.max() / nib.affines.voxel_sizes(other).min())
+def error_map(prediction: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return where two label maps differ, as uint8: 0 for the same label, else a key of `ERROR_MAP_VALUES`."""
+    errors = np.zeros(reference.shape, np.uint8)
+    errors[(prediction != reference)] = 3
+    errors[(prediction != 0) & (reference == 0)] = 1
+    errors[(prediction == 0) & (reference != 0)] = 2
+    return errors
 
 
-def _boxes(labels: np.ndarray) -> dict[int, tuple[slice, ...]]:
+def _boxes(volume: Volume) -> Boxes:
     """Return the bounding box of each label that occurs, 0 left out, from one pass over the array."""
-    return {label: box for label, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None}
+    if volume.array.dtype == np.int64:
+        raise InputError(f"{volume.path} holds label {volume.array.max()}; is it an image?")
+    return {label: box for label, box in enumerate(ndimage.find_objects(volume.array), start=1) if box is not None}
 
 
-def _measure(structure: Structure, prediction: Volume, reference: Volume, boxes: tuple, settings: Settings) -> Row:
+def _check_labels(structures: tuple[Structure, ...], volumes: tuple[Volume, Volume], boxes: list[Boxes]) -> None:
+    known = {label for one in structures for label in one.labels}
+    for volume, found in zip(volumes, boxes, strict=True):
+        if unknown := sorted(set(found) - known):
+            labels = ", ".join(str(label) for label in [0, *sorted(known)])
+            raise InputError(f"{volume.path} holds label {unknown[0]}; the labels are {labels}")
+
+
+def _row(
+    case: Case,
+    structure: Structure,
+    volumes: tuple[Volume, Volume],
+    boxes: list[Boxes],
+    settings: Settings,
+    calibration: CaseCalibration | None,
+) -> Row:
+    reference = volumes[1]
     shape, spacing_mm = reference.array.shape, reference.spacing_mm
     found = [box for side in boxes for label, box in side.items() if label in structure.labels]
     box = tuple(
@@ -121,22 +118,51 @@ def _measure(structure: Structure, prediction: Volume, reference: Volume, boxes:
     )
     # Axes of one voxel are dropped: a single slice is a 2-D image, its voxels are not all boundary.
     flat = tuple(axis for axis in range(len(shape)) if shape[axis] == 1) if found else ()
-    return measure_structure(
-        _mask(prediction.array[box], structure).squeeze(flat),
-        _mask(reference.array[box], structure).squeeze(flat),
-        [spacing_mm[axis] for axis in range(len(shape)) if axis not in flat],
+    masks = [mask_of(volume.array[box], structure).squeeze(flat) for volume in volumes]
+    spacing_kept_mm = [spacing_mm[axis] for axis in range(len(shape)) if axis not in flat]
+    measures = metrics.measure_structure(
+        *masks,
+        spacing_kept_mm,
         settings.tolerances_mm,
-        image_diagonal_mm(shape, spacing_mm),
-        abs(float(np.linalg.det(reference.affine[:3, :3]))) / 1000,
+        metrics.image_diagonal_mm(shape, spacing_mm),
+        voxel_ml(reference),
     )
+    return {
+        "case": case.name,
+        "class": structure.name,
+        **measures,
+        **_optional(*masks, spacing_kept_mm, structure, settings),
+        **(calibration.columns[structure.name] if calibration else {}),
+        "group": case.group,
+    }
 
 
-def _mask(labels: np.ndarray, structure: Structure) -> np.ndarray:
+def mask_of(labels: np.ndarray, structure: Structure) -> np.ndarray:
+    """Return the voxels of a structure in a label array, as bool."""
     mask = labels == structure.labels[0]
     for label in structure.labels[1:]:
         mask |= labels == label
     return mask
 
 
-def _listed(labels: set[int]) -> str:
-    return ", ".join(str(label) for label in [0, *sorted(labels)])
+def _optional(
+    prediction: np.ndarray, reference: np.ndarray, spacing_mm, structure: Structure, settings: Settings
+) -> Row:
+    """Measure what only some settings ask for; a column that is not for this structure is None."""
+    row: Row = {}
+    if settings.boundary_width_mm is not None:
+        row["boundary_iou"] = metrics.boundary_iou(prediction, reference, spacing_mm, settings.boundary_width_mm)
+    if settings.tubular:
+        wanted = structure.name in settings.tubular
+        row["centre_line_dice"] = metrics.centre_line_dice(prediction, reference) if wanted else None
+    if settings.lesions:
+        lesions = metrics.count_lesions(prediction, reference) if structure.name in settings.lesions else None
+        row |= {
+            "lesions_found": lesions and lesions.found,
+            "lesions_missed": lesions and lesions.missed,
+            "lesions_false": lesions and lesions.false,
+            "lesion_sensitivity": lesions and metrics.lesion_sensitivity(lesions),
+            "lesion_f1": lesions and metrics.lesion_f1(lesions),
+            "lesion_count_difference": lesions and metrics.lesion_count_difference(lesions),
+        }
+    return row

@@ -1,9 +1,13 @@
-"""What is measured: the classes of a label map, regions made of several classes, and what the known datasets hold."""
+"""What is measured: the classes of a label map, and regions made of several classes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from ..data import LABELS, READERS
 from ..errors import InputError, did_you_mean
+
+REGIONS = {"brats": {"WT": (1, 2, 3), "TC": (1, 3), "ET": (3,)}}
+"""Regions that a dataset's field reports, by class index: BraTS's whole tumour, tumour core, enhancing tumour."""
 
 
 @dataclass(frozen=True)
@@ -19,57 +23,47 @@ class Structure:
     labels: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Labels:
-    """The labels of a dataset.
+def dataset_classes(dataset: str) -> tuple[dict[int, str], dict[int, int]]:
+    """Return the class names of a known dataset and the label values that its files spell differently.
 
-    Attributes:
-        classes: names of labels 1, 2, ...
-        label_map: values to replace on disk, old to new.
-        regions: unions of classes that the field reports, name to labels.
+    Raises:
+        InputError: there is no dataset of this name.
     """
-
-    classes: tuple[str, ...]
-    label_map: Mapping[int, int] = field(default_factory=dict)
-    regions: Mapping[str, Sequence[int]] = field(default_factory=dict)
-
-
-DATASET_LABELS = {
-    "acdc": Labels(("RV", "Myo", "LV")),
-    "brats": Labels(("NCR/NET", "ED", "ET"), {4: 3}, {"WT": (1, 2, 3), "TC": (1, 3), "ET region": (3,)}),
-    "kits": Labels(("kidney", "tumour")),
-}
+    if dataset not in READERS:
+        raise InputError(f"there is no dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
+    return dict(LABELS[dataset]), dict(READERS[dataset].ALIASES)
 
 
 def named_classes(
-    classes: str | Sequence[str] | Mapping[int, str] | None, num_classes: int | None
+    classes: str | Sequence[str] | Mapping[int, str] | None, num_classes: int | None = None
 ) -> tuple[Structure, ...] | None:
     """Return the classes that were asked for.
 
     Args:
-        classes: names of labels 1, 2, ... (a sequence, or one string with commas), or a mapping from label to name.
-        num_classes: number of classes with the background, for labels without names; checked against ``classes``.
+        classes: names of labels 1, 2, ... (a sequence, or one string with commas), or a mapping from label to name,
+            in which 0, the background, is left out.
+        num_classes: number of classes with the background, for labels without names.
 
     Returns:
         One structure a class; None if neither is given: the labels that occur are the classes.
 
     Raises:
-        InputError: two classes share a name, or the two arguments disagree.
+        InputError: the names are no names, or the two arguments disagree.
     """
+    if classes is None:
+        if num_classes is None:
+            return None
+        return tuple(Structure(f"class {label}", (label,)) for label in range(1, num_classes))
     if isinstance(classes, str):
         classes = [name.strip() for name in classes.split(",")]
-    if classes is None and num_classes is None:
-        return None
-    if classes is None:
-        classes = {label: f"class {label}" for label in range(1, num_classes)}
     if not isinstance(classes, Mapping):
         classes = dict(enumerate(classes, start=1))
-    found = tuple(Structure(str(name), (int(label),)) for label, name in classes.items() if int(label) != 0)
-    if num_classes is not None and max(one.labels[0] for one in found) >= num_classes:
-        raise InputError(
-            f"--num-classes {num_classes} counts the background too; it is too few for {len(found)} classes"
-        )
-    _check_names(found)
+    try:
+        found = tuple(Structure(str(name), (int(label),)) for label, name in classes.items() if int(label) != 0)
+    except ValueError as error:
+        raise InputError(f"expected --classes as names or as {{label: name}}, got {classes}") from error
+    if num_classes is not None and num_classes != 1 + len(found):
+        raise InputError(f"--num-classes {num_classes} (with the background) does not fit {len(found)} class names")
     return found
 
 
@@ -77,25 +71,17 @@ def named_regions(regions: str | Mapping[str, Sequence[int]] | None) -> tuple[St
     """Return the regions that were asked for.
 
     Args:
-        regions: the name of a dataset that defines regions ("brats"), or a mapping from name to labels.
+        regions: the name of a dataset that has regions ("brats"), or a mapping from name to labels.
 
     Raises:
-        InputError: no dataset of that name defines regions.
+        InputError: no dataset of that name has regions, or it is no mapping.
     """
     if regions is None:
         return ()
     if isinstance(regions, str):
-        known = {name: labels.regions for name, labels in DATASET_LABELS.items() if labels.regions}
-        if regions not in known:
-            raise InputError(f"there are no regions '{regions}'; {did_you_mean(regions, known)}")
-        regions = known[regions]
-    if not isinstance(regions, Mapping):
-        raise InputError(f"expected --regions as a name or as {{name: [labels]}}, got {regions!r}")
+        if regions not in REGIONS:
+            raise InputError(f"there are no regions '{regions}'; {did_you_mean(regions, REGIONS)}")
+        regions = REGIONS[regions]
+    if not isinstance(regions, Mapping) or not all(isinstance(one, Sequence) for one in regions.values()):
+        raise InputError(f"expected --regions as a dataset or as {{name: [labels]}}, got {regions!r}")
     return tuple(Structure(str(name), tuple(int(label) for label in labels)) for name, labels in regions.items())
-
-
-def _check_names(structures: Sequence[Structure]) -> None:
-    names = [one.name for one in structures]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two classes are called '{name}'; give each its own name in --classes")

@@ -1,64 +1,143 @@
 """What the rows say together: means, spreads and counts a structure, for all cases and for each group."""
 
+import platform
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from .measure import Row
+from ..metrics import OVERLAP_RULE, POLICY, ReliabilityBins, detection_counts, expected_calibration_error
+from .definitions import metric
+from .measure import CaseResult, Row
+from .settings import PROTOCOLS, Settings
+from .structures import Structure
 from .table import metric_names
 
 STATUSES = ("TP", "FP", "FN", "TN")
 
 
-def summarize_structure(rows: Sequence[Row], metrics: Sequence[str]) -> dict[str, Any]:
-    """Summarize the rows of one structure.
+def summarize(results: Sequence[CaseResult], structures: Sequence[Structure], settings: Settings) -> dict[str, Any]:
+    """Summarize the results of all cases.
 
     Args:
-        rows: one a case.
-        metrics: the columns to summarize.
+        results: of the cases that could be measured; each holds a row a structure.
+        structures: classes and regions.
+        settings: how they were measured.
+
+    Returns:
+        What was measured and how (``structures``, ``protocol``, ``definitions``, ``empty_masks``, ``versions``),
+        ``n_cases``, ``notes``, and the numbers: ``classes`` (structure to `summarize_structure`), ``groups`` (group to
+        the same), ``detection`` (structure to one count a threshold) and ``calibration`` (None without probabilities).
+        JSON can say all of it: what does not exist is None.
+    """
+    rows = [row for one in results for row in one.rows]
+    groups = sorted({str(row["group"]) for row in rows} - {""})
+    return {
+        **_describe_settings(rows, structures, settings),
+        "n_cases": len(results),
+        "notes": _notes(rows, structures),
+        "classes": _by_class(rows),
+        "groups": {group: _by_class([row for row in rows if row["group"] == group]) for group in groups},
+        "detection": {one.name: _detection(rows, one.name, settings) for one in structures},
+        "calibration": _calibration(results, structures),
+    }
+
+
+def summarize_structure(rows: Sequence[Row]) -> dict[str, Any]:
+    """Summarize the rows of one structure, one a case.
 
     Returns:
         ``n`` (cases behind every number; 0 if no mask of any case holds the structure), ``TP`` ... ``TN``, and
-        ``metrics``: for each its ``mean``, ``std`` (of the sample, None for one case), ``median``, ``q25``, ``q75``,
-        ``min`` and ``max``, or None where n is 0.
+        ``metrics``: for each its ``mean``, ``std`` (of the sample; None for one case), ``median``, ``q25``, ``q75``,
+        ``min`` and ``max``, or None where n is 0 or the metric is not for this structure.
     """
     counts = {name: sum(row["status"] == name for row in rows) for name in STATUSES}
-    measured = len(rows) if counts["TN"] < len(rows) else 0
+    n = len(rows) if counts["TN"] < len(rows) else 0
     statistics = {}
-    for metric in metrics:
-        values = np.array([row[metric] for row in rows if row[metric] is not None], dtype=np.float64)
-        statistics[metric] = _describe(values) if measured and len(values) else None
-    return {"n": measured, **counts, "metrics": statistics}
+    for name in metric_names(rows):
+        values = [row[name] for row in rows]
+        statistics[name] = _describe(np.array(values, np.float64)) if n and None not in values else None
+    return {"n": n, **counts, "metrics": statistics}
 
 
-def summarize(rows: Sequence[Row]) -> dict[str, Any]:
-    """Summarize all rows by structure.
-
-    Returns:
-        ``classes``: structure name to `summarize_structure`, and ``groups``: the same for each group, {} without any.
-    """
-    metrics = metric_names(rows)
-    groups = sorted({row["group"] for row in rows} - {""})
-    return {
-        "classes": _by_class(rows, metrics),
-        "groups": {group: _by_class([row for row in rows if row["group"] == group], metrics) for group in groups},
-    }
+def _by_class(rows: Sequence[Row]) -> dict[str, Any]:
+    names = dict.fromkeys(str(row["class"]) for row in rows)
+    return {name: summarize_structure([row for row in rows if row["class"] == name]) for name in names}
 
 
-def _by_class(rows: Sequence[Row], metrics: Sequence[str]) -> dict[str, Any]:
-    names = dict.fromkeys(row["class"] for row in rows)
-    return {name: summarize_structure([row for row in rows if row["class"] == name], metrics) for name in names}
-
-
-def _describe(values: np.ndarray) -> dict[str, float | int | None]:
-    quartiles = np.percentile(values, (25, 50, 75))
+def _describe(values: np.ndarray) -> dict[str, float | None]:
+    q25, median, q75 = (float(one) for one in np.percentile(values, (25, 50, 75)))
     return {
         "mean": float(values.mean()),
         "std": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "median": float(quartiles[1]),
-        "q25": float(quartiles[0]),
-        "q75": float(quartiles[2]),
+        "median": median,
+        "q25": q25,
+        "q75": q75,
         "min": float(values.min()),
         "max": float(values.max()),
     }
+
+
+def _detection(rows: Sequence[Row], name: str, settings: Settings) -> list[dict[str, Any]]:
+    rows = [row for row in rows if row["class"] == name]
+    volumes_ml = [row["volume_ml"] for row in rows], [row["reference_volume_ml"] for row in rows]
+    return [detection_counts(*volumes_ml, threshold_ml) for threshold_ml in settings.detection_ml]
+
+
+def _calibration(results: Sequence[CaseResult], structures: Sequence[Structure]) -> dict[str, Any] | None:
+    found = [one.calibration for one in results if one.calibration is not None]
+    if not found:
+        return None
+    return {
+        "n_cases": len(found),
+        "brier_multi_class": float(np.mean([one.brier for one in found])),
+        "top_label": _pooled([one.top_label for one in found]),
+        "classes": {one.name: _pooled([case.structures[one.name] for case in found]) for one in structures},
+    }
+
+
+def _pooled(images: Sequence[ReliabilityBins]) -> dict[str, Any]:
+    pool = sum(images[1:], start=images[0])
+    filled = np.maximum(pool.count, 1)
+    return {
+        "ece_pooled": expected_calibration_error(pool),
+        "ece_per_image": float(np.mean([expected_calibration_error(one) or 0.0 for one in images])),
+        "count": pool.count.tolist(),
+        "mean_probability": _where(pool.count, pool.probability_sum / filled),
+        "frequency": _where(pool.count, pool.positives / filled),
+    }
+
+
+def _where(count: np.ndarray, values: np.ndarray) -> list[float | None]:
+    return [float(value) if n else None for n, value in zip(count, values, strict=True)]
+
+
+def _describe_settings(rows: Sequence[Row], structures: Sequence[Structure], settings: Settings) -> dict[str, Any]:
+    definitions = {name: metric(name).definition for name in metric_names(rows)}
+    if settings.lesions:
+        definitions["lesions"] = OVERLAP_RULE
+    if settings.boundary_width_mm is not None:
+        definitions["boundary_iou"] += f": {settings.boundary_width_mm:g} mm"
+    return {
+        "structures": {one.name: list(one.labels) for one in structures},
+        "label_map": {str(old): new for old, new in settings.label_map.items()},
+        "protocol": {"name": settings.protocol, "evaluated": PROTOCOLS[settings.protocol]},
+        "definitions": definitions,
+        "empty_masks": POLICY,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("regionwise", "numpy", "scipy", "nibabel")},
+        },
+    }
+
+
+def _notes(rows: Sequence[Row], structures: Sequence[Structure]) -> list[str]:
+    notes = []
+    for one in structures:
+        statuses = {row["status"] for row in rows if row["class"] == one.name}
+        if statuses <= {"TN"}:
+            notes.append(f"{one.name} is in no reference and in no prediction: n = 0")
+        elif statuses <= {"TN", "FP"}:
+            notes.append(f"{one.name} is in no reference; every case that holds it is a false positive")
+    return notes

@@ -1,9 +1,10 @@
-"""cases.csv: one row per case and structure."""
+"""cases.csv, one row per case and structure, and the short table that the command prints."""
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from ..files import atomic_path
@@ -54,3 +55,16 @@ def _text(value: str | float | None) -> str:
 
 def _number(text: str) -> float | None:
     return float(text) if text != "" else None
+
+
+def text_table(summary: Mapping[str, Any]) -> str:
+    """Return a short table to print: a line a structure, then one a structure and group, then what was left out."""
+    lines = [f"{'structure':<28}{'Dice':>7}{'HD mm':>8}{'n':>6}{'TP':>6}{'FP':>5}{'FN':>5}{'TN':>5}"]
+    for group, part in {"": summary["classes"], **summary["groups"]}.items():
+        for name, one in part.items():
+            dice, hd_mm = (one["metrics"][key]["mean"] if one["n"] else None for key in ("dice", "hd_mm"))
+            numbers = f"{'-' if dice is None else f'{dice:.3f}':>7}{'-' if hd_mm is None else f'{hd_mm:.2f}':>8}"
+            counts = f"{one['n']:>6}{one['TP']:>6}{one['FP']:>5}{one['FN']:>5}{one['TN']:>5}"
+            lines.append(f"{name + (f' ({group})' if group else ''):<28}{numbers}{counts}")
+    lines += [f"skipped {one['case']}: {one['reason']}" for one in summary["skipped"]]
+    return "\n".join([*lines, *summary["notes"]])

@@ -1,0 +1,123 @@
+"""Calibration of a case: its class probabilities against the reference, read class by class to save memory."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..metrics import (
+    ReliabilityBins,
+    brier_score,
+    expected_calibration_error,
+    expected_volume_ml,
+    reliability_bins,
+)
+from ..nifti import Volume, read_header
+from .cases import Case
+from .reading import AFFINE_TOLERANCE_VOXELS, labelled_slices, largest_move_voxels, voxel_ml
+from .settings import Settings
+from .structures import Structure
+
+# Probabilities are often stored in half precision; logits and percentages are further off than this.
+TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class CaseCalibration:
+    """Calibration of one case.
+
+    Attributes:
+        columns: for each structure its ``ece``, ``brier``, ``expected_volume_ml`` and ``expected_volume_error_ml``.
+        structures: the reliability bins of each structure, "is this voxel of the structure?".
+        top_label: bins of the largest probability, "is the likeliest class right?".
+        brier: multi-class Brier score, the sum over all classes with the background, in [0, 2].
+    """
+
+    columns: dict[str, dict[str, float | None]]
+    structures: dict[str, ReliabilityBins]
+    top_label: ReliabilityBins
+    brier: float
+
+
+def measure_probabilities(
+    case: Case, reference: Volume, structures: Sequence[Structure], settings: Settings
+) -> CaseCalibration | None:
+    """Compare the probabilities of a case with its reference; None if it has none.
+
+    Raises:
+        InputError: the file is no (*spatial, classes) array of probabilities that fits the reference.
+    """
+    if case.probabilities is None:
+        return None
+    maps = ProbabilityFile(case, reference, settings)
+    confidence, winner, total, brier = np.zeros(0), np.zeros(0), np.zeros(0), 0.0
+    for label in range(maps.n_classes):
+        p = maps.probability(label)
+        brier += brier_score(p, maps.truth == label) or 0.0
+        if label == 0:
+            confidence, winner, total = p.copy(), np.zeros(p.shape, np.uint16), p
+            continue
+        total = total + p
+        better = p > confidence
+        confidence[better], winner[better] = p[better], label
+    if total.size and np.abs(total - 1).max() > TOLERANCE:
+        raise InputError(f"the classes of {case.probabilities} do not add up to 1 in every voxel; is it a softmax?")
+    bins, columns = {}, {}
+    for one in structures:
+        if max(one.labels) >= maps.n_classes:
+            raise InputError(f"{case.probabilities} has {maps.n_classes} classes, none for label {max(one.labels)}")
+        p, truth = sum(maps.probability(label) for label in one.labels), np.isin(maps.truth, one.labels)
+        p = np.minimum(p, 1)
+        bins[one.name] = reliability_bins(p, truth, settings.calibration_bins)
+        expected_ml = expected_volume_ml(p, voxel_ml(reference))
+        columns[one.name] = {
+            "ece": expected_calibration_error(bins[one.name]),
+            "brier": brier_score(p, truth),
+            "expected_volume_ml": expected_ml,
+            "expected_volume_error_ml": expected_ml - np.count_nonzero(truth) * voxel_ml(reference),
+        }
+    top = reliability_bins(confidence, winner == maps.truth, settings.calibration_bins)
+    return CaseCalibration(columns, bins, top, brier)
+
+
+class ProbabilityFile:
+    """The probabilities of a case, one class in memory at a time.
+
+    Attributes:
+        n_classes: how many, with the background.
+        truth: the labels of the voxels that the protocol looks at.
+    """
+
+    def __init__(self, case: Case, reference: Volume, settings: Settings) -> None:
+        """Open the file and compare its geometry with the reference.
+
+        Raises:
+            InputError: it is missing or has another geometry.
+        """
+        self.path, shape = case.probabilities, reference.array.shape
+        self.header = read_header(self.path)
+        if self.header.shape[:-1] != shape or self.header.shape[-1] < 2:
+            expected = f"({', '.join(map(str, shape))}, classes)"
+            raise InputError(f"expected probabilities of shape {expected} in {self.path}, found {self.header.shape}")
+        if largest_move_voxels(self.header.affine, reference.affine, shape) > AFFINE_TOLERANCE_VOXELS:
+            raise InputError(f"the affines of {self.path} and {reference.path} differ")
+        self.n_classes = self.header.shape[-1]
+        self._kept = labelled_slices(reference.array) if settings.protocol == "paper" else slice(None)
+        self.truth = reference.array[self._kept]
+
+    def probability(self, label: int) -> np.ndarray:
+        """Read one class, float32, of the shape of ``truth``.
+
+        Raises:
+            InputError: the file is damaged, or a value is no probability.
+        """
+        try:
+            p = np.asarray(self.header.dataobj[..., label], dtype=np.float32)[self._kept]
+        except (OSError, EOFError, zlib.error, ValueError) as error:
+            raise InputError(f"{self.path} is damaged or truncated ({error}); copy it again") from error
+        # Written so that NaN fails too.
+        if p.size and not (p.min() >= -TOLERANCE and p.max() <= 1 + TOLERANCE):
+            raise InputError(f"expected probabilities in [0, 1] in {self.path}, found {p.min():.3g} to {p.max():.3g}")
+        return np.clip(p, 0, 1)
