@@ -76,7 +76,10 @@ class NormalizedDistanced(MapTransform):
 
 
 class StackTargetd(MapTransform):
-    """Stack a label map and its d̂ to the target of a region-wise loss: float32 (2, *spatial)."""
+    """Stack a label map and its d̂ to the target of a region-wise loss: float32 (2, *spatial).
+
+    The d̂ by itself is dropped from the data, so that a batch does not carry it twice.
+    """
 
     def __init__(self, keys: KeysCollection = ("label", "distance"), output_key: str = "label") -> None:
         """Choose the keys.
@@ -107,4 +110,5 @@ class StackTargetd(MapTransform):
                 f"got {tuple(label.shape)} and {tuple(distance.shape)}"
             )
         target = torch.cat([plain(torch.as_tensor(part)).float() for part in (label, distance)])
-        return {**data, self.output_key: convert_to_dst_type(target, label, dtype=torch.float32)[0]}
+        rest = {key: value for key, value in data.items() if key != self.keys[1]}
+        return {**rest, self.output_key: convert_to_dst_type(target, label, dtype=torch.float32)[0]}
