@@ -57,7 +57,7 @@ def read_info(path: Path) -> dict[str, str]:
     """
     existing(path, f"Info.cfg of {path.parent.name}")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"expected 'key: value' lines in {path}, found no text; download it again") from error
     pairs = (line.split(":", 1) for line in lines if ":" in line)

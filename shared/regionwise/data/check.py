@@ -94,7 +94,7 @@ def describe_problems(images: Sequence[Volume], label: Volume | None, classes: M
     """Describe what makes a loaded case unfit for training or evaluation.
 
     Args:
-        images: the scan, or one per modality; a 4-D array holds its channels last.
+        images: the scan, or one 3-D volume per modality.
         label: class indices, or None for a scan alone.
         classes: the class indices that are allowed (the keys are used).
 
@@ -104,9 +104,11 @@ def describe_problems(images: Sequence[Volume], label: Volume | None, classes: M
     problems = []
     for image in images:
         problems += _describe_spacing(image) + _describe_values(image)
+    if any(image.array.ndim != 3 or image.array.size == 0 for image in images):
+        return problems
     first = images[0]
     for other in [*images[1:], *([label] if label is not None else [])]:
-        if other.array.shape[:3] != first.array.shape[:3]:
+        if other.array.shape != first.array.shape:
             shapes = f"{other.array.shape} in {other.path}, {first.array.shape} in {first.path}"
             problems.append(f"expected one shape in a case, found {shapes}")
         elif (shift_mm := _largest_shift_mm(first, other)) > 0.1 * min(first.spacing_mm[:3]):
@@ -138,7 +140,7 @@ def _describe_spacing(volume: Volume) -> list[str]:
 
 
 def _describe_values(image: Volume) -> list[str]:
-    if image.array.ndim not in (3, 4) or image.array.size == 0:
+    if image.array.ndim != 3 or image.array.size == 0:
         return [f"expected a 3-D image, found shape {image.array.shape} in {image.path}"]
     low, high = float(image.array.min()), float(image.array.max())
     if not np.isfinite((low, high)).all():
@@ -162,6 +164,6 @@ def _values(labels: np.ndarray) -> set[int]:
 
 def _largest_shift_mm(first: Volume, other: Volume) -> float:
     """Return how far apart two affines put the corners of the volume."""
-    corners = np.array(list(itertools.product(*((0, size - 1) for size in first.array.shape[:3]))))
+    corners = np.array(list(itertools.product(*((0, size - 1) for size in first.array.shape))))
     difference = nib.affines.apply_affine(first.affine, corners) - nib.affines.apply_affine(other.affine, corners)
     return float(np.linalg.norm(difference, axis=1).max())

@@ -74,7 +74,10 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     heights_mm = start_mm + spacing_mm[2] * np.arange(slices)
     affine = _oblique_affine(rng, spacing_mm, (*shape, slices))
     frames = {"ED": 1, "ES": int(rng.integers(8, 14))}
-    scale, bias = rng.uniform(200, 1000), bias_field(rng, (*shape, slices), rng.uniform(0.3, 0.6))
+    scale, bias = (
+        np.exp(rng.uniform(np.log(150), np.log(1500))),
+        bias_field(rng, (*shape, slices), rng.uniform(0.3, 0.6)),
+    )
     anatomy_seed = int(rng.integers(2**32))
     for phase, frame in frames.items():
         image, label = _render(heart, look, phase, shape, spacing_mm, heights_mm, anatomy_seed)

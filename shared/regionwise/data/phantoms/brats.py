@@ -15,8 +15,8 @@ CSF, GREY, WHITE = 5, 6, 7
 SIGNAL = {
     "t1": {CSF: 0.25, GREY: 0.60, WHITE: 0.80, EDEMA: 0.55, NECROSIS: 0.40, ENHANCING: 0.55},
     "t1ce": {CSF: 0.25, GREY: 0.62, WHITE: 0.80, EDEMA: 0.57, NECROSIS: 0.40, ENHANCING: 1.25},
-    "t2": {CSF: 1.20, GREY: 0.68, WHITE: 0.50, EDEMA: 0.92, NECROSIS: 1.02, ENHANCING: 0.78},
-    "flair": {CSF: 0.18, GREY: 0.62, WHITE: 0.50, EDEMA: 0.88, NECROSIS: 0.62, ENHANCING: 0.84},
+    "t2": {CSF: 1.20, GREY: 0.68, WHITE: 0.50, EDEMA: 0.88, NECROSIS: 1.02, ENHANCING: 0.78},
+    "flair": {CSF: 0.18, GREY: 0.66, WHITE: 0.52, EDEMA: 0.82, NECROSIS: 0.62, ENHANCING: 0.80},
 }
 
 
@@ -76,19 +76,19 @@ def _tumour(rng, axes, tissue, depth_mm, spacing_mm, number) -> np.ndarray:
     candidates = np.argwhere((depth_mm > 14) & (tissue == WHITE) & (np.abs(axes[0]) > 14))
     centre = tuple(candidates[rng.integers(len(candidates))])
     offsets = [np.broadcast_to(axis, tissue.shape) - np.broadcast_to(axis, tissue.shape)[centre] for axis in axes]
-    core_mm = rng.uniform(11, 22)
+    core_mm = rng.uniform(14, 24)
     shape = [rng.uniform(0.75, 1.3) for _ in axes]
     distance = np.sqrt(sum((offset / s) ** 2 for offset, s in zip(offsets, shape, strict=True)))
     core = distance / core_mm * np.exp(0.18 * smooth_noise(rng, tissue.shape, 6 / spacing_mm))
     spread = (
-        distance / (core_mm * rng.uniform(1.5, 2.3)) * np.exp(0.3 * smooth_noise(rng, tissue.shape, 9 / spacing_mm))
+        distance / (core_mm * rng.uniform(1.5, 2.2)) * np.exp(0.2 * smooth_noise(rng, tissue.shape, 9 / spacing_mm))
     )
     # Edema follows the white matter and does not enter the ventricles.
     spread = np.where(tissue == GREY, 1.25 * spread, spread)
     label = np.zeros(tissue.shape, np.uint8)
     label[(spread < 1) & (tissue != CSF)] = EDEMA
     holes = smooth_noise(rng, tissue.shape, 4 / spacing_mm)
-    rim = rng.uniform(0.55, 0.75)
+    rim = rng.uniform(0.6, 0.8)
     solid, enhances = number % 7 == 5, number % 5 != 3
     label[core < 1] = ENHANCING if enhances else NECROSIS
     if not solid:

@@ -16,8 +16,8 @@ Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int | None) -> None:
     """Write one case folder, in KiTS19's axis order (slice downwards, row backwards, column to the left).
 
-    Every fourth case has no tumour and every sixth only one kidney. As in KiTS19, some labels are uint16 with the qform
-    alone set, and some images are wider than high.
+    Every fifth case has no tumour and every seventh only one kidney. As in KiTS19, some labels are uint16 with the
+    qform alone set, and some images are wider than high.
 
     Args:
         folder: the dataset's folder.
@@ -25,43 +25,44 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
         rng: the source of randomness.
         size: rows and columns; the field of view stays, so 512 gives the usual matrix (wide images have more columns).
     """
-    size = size or DEFAULT_SIZE
-    columns = round(size * 796 / 512) if number % 8 == 5 else size
-    body = rng.uniform(145, 180), rng.uniform(100, 130)
-    pixel_mm = 2 * body[0] * rng.uniform(1.04, 1.25) / columns
-    thickness_mm = rng.choice((3.0, 4.0, 5.0))
-    shape = (int(rng.uniform(140, 165) / thickness_mm), size, columns)
-    spacing_mm = (thickness_mm, pixel_mm, pixel_mm)
-    z, y, x = grid_mm(shape, spacing_mm)
-    axes = (z + rng.uniform(-8, 8), y + rng.uniform(-15, 15), x + rng.uniform(-12, 12))
+    spacing_mm, shape, body_mm = _draw_stack(rng, size or DEFAULT_SIZE, wide=number % 9 == 5)
+    offsets_mm = rng.uniform(-8, 8), rng.uniform(-15, 15), rng.uniform(-12, 12)
+    axes = tuple(axis + offset for axis, offset in zip(grid_mm(shape, spacing_mm), offsets_mm, strict=True))
     # The contrast agent: 0 is early (cortex and arteries bright), 1 late (even kidneys).
     phase = rng.uniform(0, 1)
-    image = _abdomen(rng, axes, shape, phase, body)
+    image, label = _abdomen(rng, axes, shape, phase, body_mm), np.zeros(shape, np.uint8)
     cortex = 215 - 60 * phase + rng.uniform(-35, 35)
     kidney_hu = cortex, cortex - 110 + 115 * phase, 15 + 250 * max(phase - 0.7, 0)
-    label = np.zeros(shape, np.uint8)
-    single = number % 6 == 5
-    lost = rng.choice((-1, 1))
-    sides = [side for side in (-1, 1) if not (single and side == lost)]
+    lost = rng.choice((-1, 1)) if number % 7 == 5 else None
+    sides = [side for side in (-1, 1) if side != lost]
     kidneys = [_kidney(rng, axes, side, spacing_mm, image, label, kidney_hu) for side in sides]
-    if number % 4 != 3:
+    if number % 5 != 3:
         _tumour(rng, axes, kidneys[rng.integers(len(kidneys))], spacing_mm, image, label)
-    image = ndimage.gaussian_filter(image, (0.3, 0.6, 0.6)) + rng.uniform(9, 20) * smooth_noise(
-        rng, shape, (0.1, 0.6, 0.6)
-    )
+    noise_hu = rng.uniform(9, 20) * smooth_noise(rng, shape, (0.1, 0.6, 0.6))
+    image = np.clip(np.round(ndimage.gaussian_filter(image, (0.3, 0.6, 0.6)) + noise_hu), -1024, 3071)
     affine = np.zeros((4, 4))
-    affine[[2, 1, 0, 3], [0, 1, 2, 3]] = (-thickness_mm, -pixel_mm, -pixel_mm, 1)
+    affine[[2, 1, 0, 3], [0, 1, 2, 3]] = (*(-step for step in spacing_mm), 1)
     case = folder / f"case_{number - 1:05d}"
-    codes = (0, 1) if number % 10 == 6 else (2, 0)
-    save(case / "imaging.nii.gz", np.clip(np.round(image), -1024, 3071).astype(np.int16), affine, *codes)
-    save(case / "segmentation.nii.gz", label.astype(np.uint16 if codes[0] == 0 else np.uint8), affine, *codes)
+    dtype, codes = (np.uint16, (0, 1)) if number % 9 == 6 else (np.uint8, (2, 0))
+    save(case / "imaging.nii.gz", image.astype(np.int16), affine, *codes)
+    save(case / "segmentation.nii.gz", label.astype(dtype), affine, *codes)
 
 
-def _abdomen(rng, axes: Axes, shape, phase, body) -> np.ndarray:
+def _draw_stack(rng, size, wide) -> tuple[tuple[float, ...], tuple[int, ...], tuple[float, float]]:
+    """Return voxel size and shape (slice, row, column) and the body's half-width and half-depth."""
+    columns = round(size * 796 / 512) if wide else size
+    body_mm = rng.uniform(145, 180), rng.uniform(100, 130)
+    pixel_mm = 2 * body_mm[0] * rng.uniform(1.04, 1.25) / columns
+    thickness_mm = float(rng.choice((3.0, 4.0, 5.0)))
+    slices = int(rng.uniform(140, 165) / thickness_mm)
+    return (thickness_mm, pixel_mm, pixel_mm), (slices, size, columns), body_mm
+
+
+def _abdomen(rng, axes: Axes, shape, phase, body_mm) -> np.ndarray:
     """Return the HU of everything but the kidneys."""
     z, y, x = axes
     image = np.full(shape, float(AIR))
-    wide, deep = body
+    wide, deep = body_mm
     skin, fat, wall = np.hypot(x / wide, y / deep), rng.uniform(0.82, 0.92), 0.075
     image[np.broadcast_to((skin > 1) & (np.abs(y - 1.05 * deep - x**2 / 900) < 4), shape)] = -600
     image[np.broadcast_to(skin < 1, shape)] = FAT
@@ -134,12 +135,12 @@ def _tumour(rng, axes: Axes, kidney, spacing_mm, image, label) -> None:
     # Away from the spine: the aorta is no place for it.
     direction[2] = abs(direction[2]) * np.sign(centre[2])
     middle = centre + direction * semi * rng.uniform(0.55, 0.95)
-    radius_mm = rng.uniform(9, 33)
+    radius_mm = rng.uniform(12, 35)
     z, y, x = (axis - c for axis, c in zip(axes, middle, strict=True))
     noise = smooth_noise(rng, image.shape, tuple(7 / step for step in spacing_mm))
     distance = np.sqrt(z**2 + y**2 + x**2) / (radius_mm * (1 + 0.12 * noise))
     tumour = (distance < 1) & (image > -400)
-    solid = rng.uniform(55, 140)
+    solid = rng.uniform(45, 115)
     patches = smooth_noise(rng, image.shape, tuple(5 / step for step in spacing_mm))
     image[tumour] = (solid + 14 * patches)[tumour]
     image[tumour & (distance < 0.6) & (patches > 0.2)] = rng.uniform(15, 45)
