@@ -117,7 +117,9 @@ def _draw(case: Case, row: Row, structure: Structure, settings: Settings) -> Wor
         rgb = _isotropic(rgb, [spacing_mm[source[other]] for other in across])
         caption = f"{name}, slice {number + 1} of {shape[own]}"
         text = f"{name} slice of {case.name}: errors of {structure.name}"
-        pictures.append(Picture(_png(rgb[::-1, ::-1].swapaxes(0, 1)), f"{caption}; left edge {left}, upper edge {up}", text))
+        pictures.append(
+            Picture(_png(rgb[::-1, ::-1].swapaxes(0, 1)), f"{caption}; left edge {left}, upper edge {up}", text)
+        )
     return WorstCase(case, row, tuple(pictures), problem)
 
 
