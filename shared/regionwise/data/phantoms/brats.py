@@ -50,7 +50,9 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     save(folder / "HGG" / name / f"{name}_seg.nii.gz", label, affine)
 
 
-def _brain(rng, x, y, z, spacing_mm) -> tuple[np.ndarray, np.ndarray]:
+def _brain(
+    rng: np.random.Generator, x: np.ndarray, y: np.ndarray, z: np.ndarray, spacing_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return tissue classes (0 outside) and the depth below the brain's surface in mm."""
     semi = np.array((66.0, 84.0, 62.0)) * rng.uniform(0.92, 1.06, 3)
     shape = np.broadcast_shapes(x.shape, y.shape, z.shape)
@@ -71,7 +73,14 @@ def _brain(rng, x, y, z, spacing_mm) -> tuple[np.ndarray, np.ndarray]:
     return tissue, depth_mm
 
 
-def _tumour(rng, axes, tissue, depth_mm, spacing_mm, number) -> np.ndarray:
+def _tumour(
+    rng: np.random.Generator,
+    axes: tuple[np.ndarray, ...],
+    tissue: np.ndarray,
+    depth_mm: np.ndarray,
+    spacing_mm: float,
+    number: int,
+) -> np.ndarray:
     """Return BraTS labels: edema around an enhancing rim around necrosis."""
     candidates = np.argwhere((depth_mm > 14) & (tissue == WHITE) & (np.abs(axes[0]) > 14))
     centre = tuple(candidates[rng.integers(len(candidates))])
@@ -79,10 +88,12 @@ def _tumour(rng, axes, tissue, depth_mm, spacing_mm, number) -> np.ndarray:
     core_mm = rng.uniform(14, 24)
     shape = [rng.uniform(0.75, 1.3) for _ in axes]
     distance = np.sqrt(sum((offset / s) ** 2 for offset, s in zip(offsets, shape, strict=True)))
-    core = distance / core_mm * np.exp(0.18 * smooth_noise(rng, tissue.shape, 6 / spacing_mm))
-    spread = (
-        distance / (core_mm * rng.uniform(1.5, 2.2)) * np.exp(0.2 * smooth_noise(rng, tissue.shape, 9 / spacing_mm))
-    )
+
+    def irregular(strength: float, scale_mm: float) -> np.ndarray:
+        return np.exp(strength * smooth_noise(rng, tissue.shape, scale_mm / spacing_mm))
+
+    core = distance / core_mm * irregular(0.18, 6)
+    spread = distance / (core_mm * rng.uniform(1.5, 2.2)) * irregular(0.2, 9)
     # Edema follows the white matter and does not enter the ventricles.
     spread = np.where(tissue == GREY, 1.25 * spread, spread)
     label = np.zeros(tissue.shape, np.uint8)
@@ -97,7 +108,9 @@ def _tumour(rng, axes, tissue, depth_mm, spacing_mm, number) -> np.ndarray:
     return label
 
 
-def _distractors(rng, x, tissue, depth_mm, spacing_mm) -> tuple[np.ndarray, np.ndarray]:
+def _distractors(
+    rng: np.random.Generator, x: np.ndarray, tissue: np.ndarray, depth_mm: np.ndarray, spacing_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what looks like tumour and is not: old white-matter lesions, and what takes up contrast in any brain."""
     spots = smooth_noise(rng, tissue.shape, 3.5 / spacing_mm)
     lesions = (spots > rng.uniform(2.0, 2.8)) & (tissue == WHITE) & (depth_mm > 12)
@@ -107,7 +120,15 @@ def _distractors(rng, x, tissue, depth_mm, spacing_mm) -> tuple[np.ndarray, np.n
     return lesions, sinus | plexus | surface
 
 
-def _image(rng, modality, signal, tissue, lesions, vessels) -> np.ndarray:
+def _image(
+    rng: np.random.Generator,
+    modality: str,
+    signal: dict[int, float],
+    tissue: np.ndarray,
+    lesions: np.ndarray,
+    vessels: np.ndarray,
+) -> np.ndarray:
+    """Return one contrast as int16; every tissue's signal differs a little between subjects."""
     look = np.zeros(8)
     for index, value in signal.items():
         look[index] = value * rng.uniform(0.85, 1.15)

@@ -1,5 +1,6 @@
 """A phantom in KiTS19's layout: abdominal CT with two kidneys, and tumours in some cases."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from .rendering import grid_mm, save, smooth_noise
 DEFAULT_SIZE = 128
 KIDNEY, TUMOUR = 1, 2
 AIR, FAT, SOFT, MUSCLE = -1000, -105, 35, 58
+ENDLESS = 1e4
 Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -48,7 +50,9 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     save(case / "segmentation.nii.gz", label.astype(dtype), affine, *codes)
 
 
-def _draw_stack(rng, size, wide) -> tuple[tuple[float, ...], tuple[int, ...], tuple[float, float]]:
+def _draw_stack(
+    rng: np.random.Generator, size: int, wide: bool
+) -> tuple[tuple[float, ...], tuple[int, ...], tuple[float, float]]:
     """Return voxel size and shape (slice, row, column) and the body's half-width and half-depth."""
     columns = round(size * 796 / 512) if wide else size
     body_mm = rng.uniform(145, 180), rng.uniform(100, 130)
@@ -58,53 +62,66 @@ def _draw_stack(rng, size, wide) -> tuple[tuple[float, ...], tuple[int, ...], tu
     return (thickness_mm, pixel_mm, pixel_mm), (slices, size, columns), body_mm
 
 
-def _abdomen(rng, axes: Axes, shape, phase, body_mm) -> np.ndarray:
+def _abdomen(
+    rng: np.random.Generator, axes: Axes, shape: tuple[int, ...], phase: float, body_mm: tuple[float, float]
+) -> np.ndarray:
     """Return the HU of everything but the kidneys."""
     z, y, x = axes
     image = np.full(shape, float(AIR))
     wide, deep = body_mm
     skin, fat, wall = np.hypot(x / wide, y / deep), rng.uniform(0.82, 0.92), 0.075
-    image[np.broadcast_to((skin > 1) & (np.abs(y - 1.05 * deep - x**2 / 900) < 4), shape)] = -600
-    image[np.broadcast_to(skin < 1, shape)] = FAT
-    image[np.broadcast_to(skin < fat, shape)] = MUSCLE
-    ribs = np.broadcast_to(
-        (np.abs(skin - fat + wall / 2) < 0.025) & (np.sin(11 * np.arctan2(y, x) + z / 14) > 0.55), shape
-    )
-    image[ribs & (z < 20)] = 400
-    inner = np.broadcast_to(skin < fat - wall, shape)
-    image[inner] = FAT + 10 * smooth_noise(rng, shape, 2)[inner]
+    table = (skin > 1) & (np.abs(y - 1.05 * deep - x**2 / 900) < 4)
+    ribs = (np.abs(skin - fat + wall / 2) < 0.025) & (np.sin(11 * np.arctan2(y, x) + z / 14) > 0.55) & (z < 20)
+    for where, hu in ((table, -600), (skin < 1, FAT), (skin < fat, MUSCLE), (ribs, 400)):
+        image[np.broadcast_to(where, shape)] = hu
+    cavity = np.broadcast_to(skin < fat - wall, shape)
+    image[cavity] = FAT + 10 * smooth_noise(rng, shape, 2)[cavity]
     texture = 6 * smooth_noise(rng, shape, 1.5)
-    scale = deep / 115
+    within = np.broadcast_to(skin < fat, shape)
+    _paint_organs(rng, image, tuple(axis * 115 / deep for axis in axes), cavity, within, phase)
+    return image + np.where(cavity, texture, 0)
 
-    def paint(hu, centre, semi, within=inner):
-        image[within & _ellipsoid(axes, centre, np.array(semi) * scale)] = hu
+
+def _paint_organs(
+    rng: np.random.Generator, image: np.ndarray, axes: Axes, cavity: np.ndarray, within: np.ndarray, phase: float
+) -> None:
+    """Draw bowel, liver, spleen, gallbladder, muscles, spine and great vessels; axes in mm of a body of normal size."""
+
+    def paint(hu: float, centre: tuple[float, ...], semi: tuple[float, ...], where: np.ndarray = within) -> None:
+        image[where & _ellipsoid(axes, centre, semi)] = hu
 
     for _ in range(rng.integers(14, 22)):
-        centre = (rng.uniform(-80, 80), rng.uniform(-70, 5) * scale, rng.uniform(-90, 90) * scale)
+        centre = rng.uniform(-80, 80), rng.uniform(-70, 5), rng.uniform(-90, 90)
         semi = rng.uniform(11, 22, 3)
-        paint(SOFT + 15, centre, semi)
-        paint(rng.choice((-850, 15, 40, 190)), centre, semi * 0.78)
+        paint(SOFT + 15, centre, semi, cavity)
+        paint(rng.choice((-850, 15, 40, 190)), centre, semi * 0.78, cavity)
     blood = 240 - 100 * phase + rng.uniform(-25, 25)
     liver, spleen = rng.uniform(80, 125), rng.uniform(100, 150)
     top = rng.uniform(-75, -50)
-    paint(liver, (top, -12 * scale, -68 * scale), (85, 78, 68))
-    paint(spleen, (top - 5, 28 * scale, 98 * scale), (48, 38, 26))
-    paint(rng.uniform(5, 20), (top + 60, -35 * scale, -45 * scale), (25, 16, 14))
-    everywhere = np.broadcast_to(skin < fat, shape)
+    paint(liver, (top, -12, -68), (85, 78, 68), cavity)
+    paint(spleen, (top - 5, 28, 98), (48, 38, 26), cavity)
+    paint(rng.uniform(5, 20), (top + 60, -35, -45), (25, 16, 14), cavity)
     for side in (-1, 1):
-        paint(MUSCLE, (60, 48 * scale, side * 38 * scale), (110, 18, 17), everywhere)
-        paint(MUSCLE, (0, 84 * scale, side * 36 * scale), (1e4, 20, 32), everywhere)
-    paint(150 + 40 * rng.random(), (0, 52 * scale, 0), (1e4, 20, 23), everywhere)
-    discs = everywhere & (np.sin(z / 5.5) > 0.75)
-    paint(95, (0, 52 * scale, 0), (1e4, 20, 23), discs)
-    paint(330, (0, 80 * scale, 0), (1e4, 12, 17), everywhere)
-    paint(25, (0, 78 * scale, 0), (1e4, 7, 8), everywhere)
-    paint(blood, (0, 24 * scale, 7), (1e4, 10, 10))
-    paint(0.8 * blood, (0, 24 * scale, -20), (1e4, 10, 12))
-    return image + np.where(inner, texture, 0)
+        paint(MUSCLE, (60, 48, side * 38), (110, 18, 17))
+        paint(MUSCLE, (0, 84, side * 36), (ENDLESS, 20, 32))
+    paint(150 + 40 * rng.random(), (0, 52, 0), (ENDLESS, 20, 23))
+    discs = within & (np.sin(axes[0] / 5.5) > 0.75)
+    paint(95, (0, 52, 0), (ENDLESS, 20, 23), discs)
+    paint(330, (0, 80, 0), (ENDLESS, 12, 17))
+    paint(25, (0, 78, 0), (ENDLESS, 7, 8))
+    paint(blood, (0, 24, 7), (ENDLESS, 10, 10), cavity)
+    paint(0.8 * blood, (0, 24, -20), (ENDLESS, 10, 12), cavity)
 
 
-def _kidney(rng, axes: Axes, side, spacing_mm, image, label, kidney_hu) -> tuple[np.ndarray, np.ndarray]:
+def _kidney(
+    rng: np.random.Generator,
+    axes: Axes,
+    side: int,
+    spacing_mm: tuple[float, ...],
+    image: np.ndarray,
+    label: np.ndarray,
+    kidney_hu: tuple[float, float, float],
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw one kidney into ``image`` and ``label``; return its centre and half-axes in mm."""
     centre = np.array((rng.uniform(-15, 15) + 6 * (side < 0), rng.uniform(22, 40), side * rng.uniform(58, 74)))
     semi = np.array((rng.uniform(46, 60), rng.uniform(24, 31), rng.uniform(22, 28)))
@@ -127,18 +144,27 @@ def _kidney(rng, axes: Axes, side, spacing_mm, image, label, kidney_hu) -> tuple
     return centre, semi
 
 
-def _tumour(rng, axes: Axes, kidney, spacing_mm, image, label) -> None:
+def _tumour(
+    rng: np.random.Generator,
+    axes: Axes,
+    kidney: tuple[np.ndarray, np.ndarray],
+    spacing_mm: tuple[float, ...],
+    image: np.ndarray,
+    label: np.ndarray,
+) -> None:
     """Draw a tumour that grows out of a kidney; it replaces the kidney where they meet."""
     centre, semi = kidney
     direction = rng.normal(size=3) * (0.8, 1, 1)
     direction /= np.linalg.norm(direction)
     # Away from the spine: the aorta is no place for it.
     direction[2] = abs(direction[2]) * np.sign(centre[2])
-    middle = centre + direction * semi * rng.uniform(0.55, 0.95)
-    radius_mm = rng.uniform(12, 35)
+    middle = centre + direction * semi * rng.uniform(0.5, 0.85)
+    radius_mm = rng.uniform(12, 32)
     z, y, x = (axis - c for axis, c in zip(axes, middle, strict=True))
     noise = smooth_noise(rng, image.shape, tuple(7 / step for step in spacing_mm))
     distance = np.sqrt(z**2 + y**2 + x**2) / (radius_mm * (1 + 0.12 * noise))
+    # It pushes its neighbours away: perirenal fat keeps it apart from the liver and the bowel.
+    image[(distance < 1.15) & (label == 0) & (image > FAT)] = FAT
     tumour = (distance < 1) & (image > -400)
     solid = rng.uniform(45, 115)
     patches = smooth_noise(rng, image.shape, tuple(5 / step for step in spacing_mm))
@@ -147,5 +173,5 @@ def _tumour(rng, axes: Axes, kidney, spacing_mm, image, label) -> None:
     label[tumour] = TUMOUR
 
 
-def _ellipsoid(axes: Axes, centre, semi) -> np.ndarray:
+def _ellipsoid(axes: Axes, centre: Sequence[float], semi: Sequence[float]) -> np.ndarray:
     return sum(((axis - c) / s) ** 2 for axis, c, s in zip(axes, centre, semi, strict=True)) < 1

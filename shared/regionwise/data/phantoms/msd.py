@@ -56,7 +56,9 @@ def finish(folder: Path) -> None:
     write_json(folder / "dataset.json", content)
 
 
-def _render(rng, x, y, z, spacing_mm) -> tuple[np.ndarray, np.ndarray]:
+def _render(
+    rng: np.random.Generator, x: np.ndarray, y: np.ndarray, z: np.ndarray, spacing_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
     shape = np.broadcast_shapes(x.shape, y.shape, z.shape)
     csf, grey, white = rng.uniform(0.1, 0.25), rng.uniform(0.5, 0.68), rng.uniform(0.85, 1.0)
     # Gyri: bands of grey matter with a dark sulcus in their middle.
