@@ -4,16 +4,20 @@ from collections.abc import Sequence
 
 import torch
 
-# Elements of the largest temporary array of a pass (lines x line length x line length).
-_CHUNK_ELEMENTS = 1 << 26
+# Elements of the largest temporary array of a pass (lines x line length x line length): 32 MiB.
+_CHUNK_ELEMENTS = 1 << 23
 
 
 def torch_label_distance(labels: torch.Tensor, spacing: Sequence[float]) -> torch.Tensor:
     """Return each voxel's distance to the nearest voxel of another label of its image.
 
-    Along the first axis handled, the distance to the nearest change of label. Along each further axis
-    D(i)^2 = min_j [g_j(i) + (s (i - j))^2], where g_j(i) is what the previous axes gave at j if j has the label of i,
-    and 0 if it has another. Both are exact.
+    One pass per axis. With D the squared distance so far (infinity at first) and e_i the distance along the axis from
+    voxel i to the nearest voxel of another label, the next one is
+
+    D'_i = min(e_i^2, min_j [D_j + (s (i - j))^2]).
+
+    Labels need no comparison inside the second minimum: where a voxel of another label lies between i and j, its own
+    distance along the axis is smaller than that to j, and e_i is smaller still.
 
     Args:
         labels: (B, *spatial), integer type, values >= 0.
@@ -22,20 +26,17 @@ def torch_label_distance(labels: torch.Tensor, spacing: Sequence[float]) -> torc
     Returns:
         float32 (B, *spatial), in the unit of spacing; infinity where there is no other label.
 
-    Source: the separable lower envelope of Felzenszwalb & Huttenlocher 2012, extended to labels.
+    Source: the separable passes of Felzenszwalb & Huttenlocher 2012, extended to labels.
     """
     if not labels.numel():
         return torch.empty(labels.shape, device=labels.device)
-    # The first pass is linear in the line's length and the others quadratic: the longest axis goes first.
-    axes = sorted(range(1, labels.ndim), key=lambda axis: -labels.shape[axis])
     squared = None
-    for axis in axes:
-        lines = labels.movedim(axis, -1)
-        if squared is None:
-            done = _distance_to_change(lines).mul_(spacing[axis - 1]).square_()
-        else:
-            done = _envelope(lines, squared.movedim(axis, -1), spacing[axis - 1])
-        squared = done.movedim(-1, axis)
+    # The first pass is linear in the line's length and the others quadratic: the longest axis goes first.
+    for axis in sorted(range(1, labels.ndim), key=lambda axis: -labels.shape[axis]):
+        change = _distance_to_change(labels.movedim(axis, -1)).mul_(spacing[axis - 1]).square_()
+        if squared is not None:
+            change = torch.minimum(change, _add_parabolas(squared.movedim(axis, -1), spacing[axis - 1]))
+        squared = change.movedim(-1, axis)
     return squared.contiguous().sqrt_()
 
 
@@ -75,17 +76,15 @@ def _distance_to_change(labels: torch.Tensor) -> torch.Tensor:
     return torch.minimum(position - before, after - position)
 
 
-def _envelope(labels: torch.Tensor, squared: torch.Tensor, spacing: float) -> torch.Tensor:
-    """Return min_j [g_j(i) + (spacing (i - j))^2] along the last axis, some lines at a time."""
-    length = labels.shape[-1]
-    position = torch.arange(length, device=labels.device, dtype=torch.float32).mul_(spacing)
-    parabola = (position[:, None] - position[None, :]).square_()
-    flat_labels, flat_squared = labels.reshape(-1, length), squared.reshape(-1, length)
-    result = torch.empty_like(flat_squared)
-    step = max(1, _CHUNK_ELEMENTS // max(1, length * length))
-    for start in range(0, len(flat_labels), step):
+def _add_parabolas(squared: torch.Tensor, spacing: float) -> torch.Tensor:
+    """Return min_j [D_j + (spacing (i - j))^2] along the last axis, some lines at a time."""
+    length = squared.shape[-1]
+    position = torch.arange(length, device=squared.device, dtype=torch.float32).mul_(spacing)
+    parabolas = (position[:, None] - position).square_()
+    lines = squared.reshape(-1, length)
+    result = torch.empty_like(lines)
+    step = max(1, _CHUNK_ELEMENTS // length**2)
+    for start in range(0, len(lines), step):
         part = slice(start, start + step)
-        other = flat_labels[part, :, None] != flat_labels[part, None, :]
-        candidate = flat_squared[part, None, :].masked_fill(other, 0.0)
-        torch.amin(candidate.add_(parabola), -1, out=result[part])
+        torch.amin(lines[part, None, :] + parabolas, -1, out=result[part])
     return result.view(squared.shape)
