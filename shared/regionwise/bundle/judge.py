@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..data import LABELS
 from ..evaluation import Case, Settings
 from ..evaluation.evaluate import evaluate_cases
-from ..evaluation.structures import DATASET_LABELS, named_classes, named_regions
+from ..evaluation.structures import dataset_classes, named_classes, named_regions
 
 
 def evaluate_datalist(
@@ -38,10 +37,11 @@ def evaluate_datalist(
         )
         for item in data
     ]
+    names, label_map = dataset_classes(dataset)
     settings = Settings(
-        classes=named_classes({label: name for label, name in LABELS[dataset].items() if label}, None),
+        classes=named_classes(names),
         regions=named_regions(regions),
-        label_map=DATASET_LABELS[dataset].label_map if dataset in DATASET_LABELS else {},
+        label_map=label_map,
         protocol=protocol,
     )
     evaluate_cases(cases, out, settings)
