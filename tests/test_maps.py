@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from regionwise.errors import InputError
 from regionwise.maps import KINDS, RECTIFIED_KINDS, SIGNED_POWERS, is_rectified, rectify, region_wise_map
+from regionwise.nifti import read_labels
 from scipy.ndimage import distance_transform_edt
 
 from .published import rivals
@@ -192,3 +193,10 @@ def test_rectify_says_which_shape_it_expects():
         rectify(np.zeros((3, 2, 4)), np.zeros((2, 2)))
     with pytest.raises(InputError, match="expected labels from 0 to 2, found 5"):
         is_rectified(np.zeros((3, 2, 2)), np.full((2, 2), 5))
+
+
+def test_parity_on_a_real_scan_in_millimetres(real_data):
+    for path in sorted((real_data / "msd_task04_hippocampus" / "labelsTr").glob("hippocampus_*.nii.gz"))[:2]:
+        volume = read_labels(path)
+        expected = rivals.published_rrw_map(volume.array, 3, volume.spacing_mm)
+        np.testing.assert_allclose(region_wise_map(volume.array, 3, "rrw", volume.spacing_mm), expected, atol=1e-6)
