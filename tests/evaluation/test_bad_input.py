@@ -62,7 +62,7 @@ def test_a_bad_case_is_named_and_the_others_are_kept(folders, tmp_path, message)
     BAD[message](folders[0] / "bad.nii.gz")
     out = tmp_path / "out"
     with pytest.raises(
-        InputError, match=rf"1 cases cannot be evaluated; .*cases.csv.*--skip-bad.*:\n  bad: .*{message}"
+        InputError, match=rf"1 case cannot be evaluated; .*cases.csv.*--skip-bad.*:\n  bad: .*{message}"
     ):
         evaluate(*folders, out, workers=1)
     lines = (out / "cases.csv").read_text().splitlines()
@@ -72,7 +72,7 @@ def test_a_bad_case_is_named_and_the_others_are_kept(folders, tmp_path, message)
     summary = json.loads((out / "summary.json").read_text())
     assert summary["n_cases"] == 2
     assert [one["case"] for one in summary["skipped"]] == ["bad"]
-    assert "1 cases could not be evaluated" in (out / "report.html").read_text()
+    assert "in no number below: 1 case." in (out / "report.html").read_text()
 
 
 def test_every_bad_case_is_in_one_list_and_the_exit_status_is_1(folders, tmp_path, capsys):
@@ -121,7 +121,7 @@ def test_missing_and_empty_folders(folders, tmp_path):
 def test_only_bad_cases(tmp_path):
     folders = write_pairs(tmp_path, {"a": (cube(2), cube(2))})
     truncate(folders[0] / "a.nii.gz")
-    with pytest.raises(InputError, match="1 cases cannot be evaluated; correct the files"):
+    with pytest.raises(InputError, match="1 case cannot be evaluated; correct the files"):
         evaluate(*folders, tmp_path / "out", workers=1, skip_bad=True)
     assert not (tmp_path / "out").exists()
 

@@ -114,7 +114,7 @@ def test_a_class_that_no_mask_holds_is_not_compared(runs):
 def test_a_missing_case_is_named_and_can_be_left_out(runs):
     good, bad, out = runs
     write_run(good, {"extra": (0.5, 1)})
-    with pytest.raises(InputError, match=r"1 results have no partner.*--skip-bad.*\n  extra, LV: missing in bad"):
+    with pytest.raises(InputError, match=r"results without a partner: 1;.*--skip-bad.*\n  extra, LV: missing in bad"):
         compare([str(good), str(bad)], out=out)
     assert not out.exists()
     compare([str(good), str(bad)], out=out, skip_bad=True)

@@ -112,7 +112,9 @@ def compare_methods(
     if not keys:
         raise InputError(f"{' and '.join(method.name for method in everyone)} have no case and structure in common")
     if problems and not skip_bad:
-        head = f"{len(problems)} results have no partner; evaluate the same cases, or pass --skip-bad to go on without:"
+        head = (
+            f"results without a partner: {len(problems)}; evaluate the same cases, or pass --skip-bad to go on without:"
+        )
         raise InputError("\n  ".join([head, *problems]))
     structures, notes = _structures(everyone, keys)
     values = {

@@ -204,7 +204,8 @@ def _with_all_classes(results: list[CaseResult], settings: Settings) -> tuple[tu
 
 def _listed(problems: Sequence[Problem], written: Path | None) -> str:
     kept = f"the results of the others are in {written}; " if written else ""
-    head = f"{len(problems)} cases cannot be evaluated; {kept}correct the files, or pass --skip-bad to go on without:"
+    count = f"{len(problems)} case{'s' if len(problems) > 1 else ''}"
+    head = f"{count} cannot be evaluated; {kept}correct the files, or pass --skip-bad to go on without:"
     return "\n  ".join([head, *(f"{one.case}: {one.reason}" for one in problems)])
 
 

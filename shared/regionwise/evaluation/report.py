@@ -79,7 +79,7 @@ def _diagrams(rows: Sequence[Row], summary: Mapping[str, Any]) -> list[tuple[str
     boxes = [name for name in metric_names(rows) if _is_main(name)]
     sections = []
     if present:
-        how = "A dot is a case, a cross one with the structure missed or invented; both link to the case's row below."
+        how = "A dot is a case, a cross one whose value the empty-mask policy gave; both link to the case's row below."
         sections = [
             ("Spread over cases", how, [plots.box_plot(rows, name) for name in boxes]),
             ("Dice by size", "Are small structures worse?", [plots.dice_by_volume(rows, name) for name in present]),

@@ -32,8 +32,7 @@ def counts(prediction: np.ndarray, reference: np.ndarray) -> Counts:
     Returns:
         The three counts; all overlap measures follow from them.
     """
-    both = np.count_nonzero(prediction & reference)
-    return Counts(np.count_nonzero(prediction), np.count_nonzero(reference), both)
+    return Counts(*(int(np.count_nonzero(mask)) for mask in (prediction, reference, prediction & reference)))
 
 
 def dice(voxels: Counts) -> float:

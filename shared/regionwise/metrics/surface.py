@@ -74,7 +74,7 @@ def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm:
         distances_mm = np.zeros(size)
         queries = _points(own & ~shared, spacing)
         if len(queries):
-            tree = cKDTree(_points(other, spacing), balanced_tree=False, compact_nodes=False)
+            tree = cKDTree(_points(other, spacing), leafsize=24, balanced_tree=False, compact_nodes=False)
             distances_mm[: len(queries)] = tree.query(queries)[0]
         lists.append(distances_mm)
     return SurfaceDistances(*lists, *sizes)
