@@ -38,6 +38,13 @@ def moved_affine(path):
     write(path.parent, "bad", cube(2), affine)
 
 
+def without_voxel_size(path):
+    image = nib.load(path)
+    image = nib.Nifti1Image(np.asarray(image.dataobj), None)
+    image.set_sform(np.diag([0.0, 1, 1, 1]), code=1)
+    nib.save(image, path)
+
+
 BAD = {
     "damaged or truncated": truncate,
     "is not a readable NIfTI file": lambda path: path.write_bytes(gzip.compress(b"no scan")),
@@ -53,6 +60,7 @@ BAD = {
         path.parent, "bad", cube(2, label=7)
     ),
     "2 files have this name in .*: bad.nii, bad.nii.gz": lambda path: nib.save(nib.load(path), path.parent / "bad.nii"),
+    r"expected voxel sizes > 0 mm in .*, found \[0.0, 1.0, 1.0\]": without_voxel_size,
     "no prediction for the reference": lambda path: path.unlink(),
 }
 
@@ -85,6 +93,8 @@ def test_every_bad_case_is_in_one_list_and_the_exit_status_is_1(folders, tmp_pat
     assert error.startswith("error: 3 cases cannot be evaluated")
     for line in ("a: ", "z: no reference for the prediction", "extra: no reference for the prediction"):
         assert f"\n  {line}" in error
+    assert main([*command, "--skip-bad", "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert "skipped extra: no reference for the prediction" in capsys.readouterr().out
 
 
 def test_a_label_outside_the_given_classes(folders, tmp_path):

@@ -44,7 +44,7 @@ def test_command_line(tmp_path, capsys):
     found = summary_of(out)
     assert found["classes"]["LV"]["metrics"]["dice"]["mean"] == 0.875
     assert (found["n_cases"], found["skipped"], found["notes"]) == (2, [], [])
-    assert found["about"] == {"predictions": "predictions", "references": "references", "section": "all"}
+    assert found["about"] == {"predictions": "predictions", "references": "references"}
     assert "<html" in (out / "report.html").read_text()
 
 

@@ -62,3 +62,11 @@ def test_dataset_layouts(real_data, tmp_path, dataset, folder, count):
     assert (len(cases), problems) == (count, [])
     assert all(case.reference.is_file() for case in cases)
     assert {case.group for case in cases} == ({"ED", "ES"} if dataset == "acdc" else {listed[0]["group"]})
+
+
+def test_a_section_of_a_dataset(real_data, tmp_path):
+    write(tmp_path, "patient901_frame19", cube(2))
+    cases, problems = find_cases(tmp_path, real_data / "sunnybrook_acdc_layout", "acdc", section="val")
+    # The paper validates on odd patients; the other frame of 901 has no prediction, 902 is not asked for.
+    assert [case.name for case in cases] == ["patient901_frame19"]
+    assert [problem.case for problem in problems] == ["patient901_frame08"]

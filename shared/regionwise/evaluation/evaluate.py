@@ -98,13 +98,9 @@ def evaluate(
         problems = [*problems, *more]
     if images is not None:
         cases = with_images(cases, images)
-    given = {
-        "predictions": predictions,
-        "references": references,
-        "dataset": dataset,
-        "section": section,
-        "split": split,
-    }
+    given = {"predictions": predictions, "references": references, "dataset": dataset, "split": split}
+    if dataset is not None:
+        given["section"] = section
     # Names only: a result is passed on, the paths of the machine it was made on are not.
     about = {key: Path(value).name for key, value in given.items() if value is not None}
     evaluate_cases(

@@ -25,6 +25,9 @@ def read_pair(case: Case, settings: Settings) -> tuple[Volume, Volume]:
                 f"expected a 2-D or 3-D label map in {path}, found shape {header.shape}; "
                 "is it a time series or a probability map?"
             )
+        sizes_mm = nib.affines.voxel_sizes(header.affine)[: len(header.shape)]
+        if not (np.isfinite(sizes_mm) & (sizes_mm > 0)).all():
+            raise InputError(f"expected voxel sizes > 0 mm in {path}, found {sizes_mm.tolist()}; correct its header")
     if headers[0].shape != headers[1].shape:
         raise InputError(
             f"{case.prediction} has shape {headers[0].shape}, {case.reference} has {headers[1].shape}; "

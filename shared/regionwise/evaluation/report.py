@@ -56,7 +56,7 @@ def write_report(
         worst=worst_cases(results, structures, settings, worst),
         colours={"agreed": AGREED, "fp": FALSE_POSITIVE, "fn": FALSE_NEGATIVE},
         diagrams=_diagrams(rows, summary),
-        rows=sorted(rows, key=lambda row: (row["dice"], -row["hd_mm"], row["case"], row["class"])),
+        rows=_with_anchors(rows),
         listed=LISTED,
         error_maps=settings.error_maps is not None,
     )
@@ -66,6 +66,15 @@ def write_report(
 def number(value: float | None, digits: int = 2) -> str:
     """Return a number with fixed decimals, "-" for what does not exist."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _with_anchors(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+    """Return the rows, lowest Dice first, with an HTML id for the first one of each case and "" for the others."""
+    ordered = sorted(rows, key=lambda row: (row["dice"], -row["hd_mm"], row["case"], row["class"]))
+    first = {row["case"]: index for index, row in reversed(list(enumerate(ordered)))}
+    return [
+        (row, plots.anchor(row["case"]) if first[row["case"]] == index else "") for index, row in enumerate(ordered)
+    ]
 
 
 def _is_main(name: str) -> bool:
