@@ -1,0 +1,100 @@
+"""The configurations of a bundle as they are packed: the run's network written in, no need for this repository."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .archive import manifest_name
+
+PRETRAINED = "$@bundle_root + '/models/model.pt'"
+
+
+def packed_config(
+    config: Mapping[str, Any], network: Mapping[str, Any], name: str, version: str, digest: str
+) -> dict[str, Any]:
+    """Return a configuration that runs from the packed bundle, wherever it is and from any working directory.
+
+    - The ids of ``network.json`` get the run's values.
+    - ``bundle_root`` is the folder on ``sys.path`` that holds this bundle's checksums: the runner puts it there before
+      it evaluates ``run``. Before that (properties read from Python) it is the working directory, unless it is set.
+    - ``initialize`` becomes the first step of ``run``: the runner evaluates it before the packed package can be found.
+    - Training starts from the packed weights and does not write over them.
+
+    Args:
+        config: content of train.json, inference.json, evaluate.json, ...
+        network: content of a run's ``network.json``.
+        name: of the bundle.
+        version: of the bundle.
+        digest: `regionwise.bundle.packed.code_digest` of the packed package.
+    """
+    config = {key: network.get(key, value) for key, value in config.items()}
+    if "bundle_root" in config:
+        marker = manifest_name(name, version)
+        config["imports"] = [*config.get("imports", []), "$import os", "$import sys"]
+        config["bundle_root"] = (
+            f"$next((root for root in sys.path if os.path.isfile(os.path.join(root, '{marker}'))), '.')"
+        )
+    if "initialize" in config:
+        own_code = {"_target_": "regionwise.bundle.packed.require_own_code", "bundle_root": "@bundle_root"}
+        config["set_up"] = [own_code | {"digest": digest}, *config.pop("initialize")]
+    if "set_up" in config and "run" in config:
+        config["run"] = ["@set_up", *config["run"]]
+    if "train" in config:
+        config["pretrained"] = PRETRAINED
+        for key in ("output_dir", "cache_dir"):
+            config[key] = config[key].replace("'/models", "'/finetuned")
+    if "network" in config and ("train" in config or "DistributedDataParallel" in json.dumps(config["network"])):
+        packed = {"_target_": "regionwise.bundle.packed.start_from", "network": config["network"]}
+        config["network"] = packed | {"weights": "@pretrained"}
+    ordered = {key: config.pop(key) for key in ("imports", "bundle_root") if key in config}
+    return ordered | config
+
+
+def packed_metadata(
+    metadata: Mapping[str, Any], network: Mapping[str, Any], versions: Mapping[str, str], scores: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the metadata with exact versions, the scores, and the network's patch as its input and output.
+
+    Args:
+        metadata: content of metadata.json.
+        network: content of a run's ``network.json``.
+        versions: package to version; those of monai, torch and numpy have keys of their own.
+        scores: structure to metric to mean.
+    """
+    own_keys = {"monai": "monai_version", "torch": "pytorch_version", "numpy": "numpy_version"}
+    required = {package: version for package, version in versions.items() if package not in own_keys}
+    result = {
+        **metadata,
+        **{key: versions[package] for package, key in own_keys.items()},
+        "required_packages_version": {**metadata["required_packages_version"], **required},
+        "eval_metrics": dict(scores),
+    }
+    if "patch_size" in network:
+        result = json.loads(json.dumps(result))  # a copy to change in depth
+        result["network_data_format"]["inputs"]["image"]["spatial_shape"] = list(network["patch_size"])
+        result["network_data_format"]["outputs"]["pred"]["spatial_shape"] = list(network["patch_size"])
+    return result
+
+
+def json_bytes(content: Any) -> bytes:
+    """Return content as JSON text, lists of numbers on one line each."""
+    return (_dump(content, 0) + "\n").encode()
+
+
+def _dump(content: Any, depth: int) -> str:
+    if not isinstance(content, dict | list) or not any(isinstance(value, dict | list) for value in _values(content)):
+        line = json.dumps(content, ensure_ascii=False, allow_nan=False)
+        if not isinstance(content, dict | list) or len(line) + 4 * depth < 100:
+            return line
+    inner, outer = " " * 4 * (depth + 1), " " * 4 * depth
+    if isinstance(content, list):
+        lines = [inner + _dump(value, depth + 1) for value in content]
+        return "[\n" + ",\n".join(lines) + f"\n{outer}]"
+    lines = [
+        f"{inner}{json.dumps(key, ensure_ascii=False)}: {_dump(value, depth + 1)}" for key, value in content.items()
+    ]
+    return "{\n" + ",\n".join(lines) + f"\n{outer}}}"
+
+
+def _values(content: dict | list) -> list[Any]:
+    return list(content.values()) if isinstance(content, dict) else content
