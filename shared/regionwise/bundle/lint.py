@@ -197,6 +197,9 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "learning_rate": ("a number > 0", _is_number(0)),
     "max_minutes": ("a number > 0, or null", lambda value: value is None or _is_number(0)(value)),
     "patience": ("an integer >= 1, or null", lambda value: value is None or _is_whole(1)(value)),
+    "rank": ("an integer >= 0", _is_whole(0)),
+    "world_size": ("an integer >= 1", _is_whole(1)),
+    "gradient_norm": ("a number > 0", _is_number(0)),
     "foreground_fraction": ("a number in [0, 1]", lambda value: value == 0 or _is_number(0, 1)(value)),
     "spatial_dims": ("2 or 3", lambda value: value in (2, 3)),
     "map": ("'volume' or 'batch'", lambda value: value in ("volume", "batch")),
@@ -205,6 +208,8 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "resume": ("true or false", _is_flag),
     "amp": ("true or false", _is_flag),
     "compile": ("true or false", _is_flag),
+    "mirror": ("true or false", _is_flag),
+    "labelled_slices_only": ("true or false", _is_flag),
     "patch_size": ("a list of integers >= 1", _is_sizes),
     "filters": ("a list of integers >= 1", _is_sizes),
 }

@@ -1,6 +1,7 @@
 """Read a case of a datalist into channel-first MetaTensors, refusing what cannot be trained on."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,9 +11,8 @@ from monai.transforms import MapTransform
 
 from ..errors import InputError
 from ..nifti import Volume, read_image, read_labels
+from .check import describe_problems
 from .datasets import LABELS, to_classes
-
-AFFINE_TOLERANCE_MM = 1e-3
 
 
 class LoadCased(MapTransform):
@@ -20,15 +20,14 @@ class LoadCased(MapTransform):
 
     It stands for `LoadImaged` + `EnsureChannelFirstd` where data are not trusted yet: every error is one line that
     names the file. In: paths; out: MetaTensor float32 (C, *spatial) and MetaTensor uint8 (1, *spatial), both in file
-    order with the file's affine, and ``scan``, the path of the first channel.
+    order with the file's affine.
 
     Args:
         keys: which of ``image`` and ``label`` to read.
         dataset: its name; labels are turned into its class indices, and one outside them is an error.
 
     Raises:
-        InputError: a file is missing or damaged, shapes or affines of a case differ, a label is outside the classes,
-            or a voxel is not finite.
+        InputError: a file is missing or damaged, or the case has one of the errors that `check` reports.
     """
 
     def __init__(self, keys: KeysCollection = ("image", "label"), dataset: str = "msd") -> None:
@@ -36,56 +35,26 @@ class LoadCased(MapTransform):
         self.dataset = dataset
 
     def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
+        """Read the files of a case; ``scan`` is added: the path of the first channel."""
         case = dict(data)
-        volumes: list[Volume] = []
+        paths = case["image"] if isinstance(case["image"], list | tuple) else [case["image"]]
+        channels = [read_image(path) for path in paths]
+        label = self._read_label(case["label"]) if "label" in self.keys else None
+        problems = describe_problems(channels, label, LABELS[self.dataset])
+        if problems:
+            raise InputError(problems[0])
         if "image" in self.keys:
-            paths = case["image"] if isinstance(case["image"], list | tuple) else [case["image"]]
-            channels = [_finite(read_image(path)) for path in paths]
-            volumes += channels
-            _check_same_grid(volumes)
-            array = channels[0].array[None] if len(channels) == 1 else np.stack([c.array for c in channels])
+            arrays = [channel.array for channel in channels]
+            array = arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
             case["scan"] = str(paths[0])
             case["image"] = MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(channels[0].affine))
-        if "label" in self.keys:
-            volume = read_labels(case["label"])
-            _check_same_grid([*volumes, volume])
-            labels = self._mapped(volume)
-            case["label"] = MetaTensor(torch.from_numpy(labels[None]), affine=torch.from_numpy(volume.affine))
+        if label is not None:
+            case["label"] = MetaTensor(torch.from_numpy(label.array[None]), affine=torch.from_numpy(label.affine))
         return case
 
-    def _mapped(self, volume: Volume) -> np.ndarray:
+    def _read_label(self, path: str) -> Volume:
+        label = read_labels(path)
         try:
-            labels = to_classes(self.dataset, volume.array)
+            return replace(label, array=to_classes(self.dataset, label.array))
         except InputError as error:
-            raise InputError(f"{volume.path}: {error}") from error
-        highest = max(LABELS[self.dataset])
-        if labels.size and labels.max() > highest:
-            raise InputError(
-                f"expected labels 0..{highest} of {self.dataset} in {volume.path}, found {labels.max()}; "
-                "is it another dataset, or are its labels coded differently?"
-            )
-        return labels
-
-
-def _finite(volume: Volume) -> Volume:
-    if volume.array.ndim != 3:
-        raise InputError(f"expected a 3-D image in {volume.path}, found shape {volume.array.shape}")
-    if not np.isfinite(volume.array).all():
-        count = int((~np.isfinite(volume.array)).sum())
-        raise InputError(f"expected finite intensities in {volume.path}, found {count} NaN or infinite voxels")
-    return volume
-
-
-def _check_same_grid(volumes: Sequence[Volume]) -> None:
-    first = volumes[0]
-    for other in volumes[1:]:
-        if other.array.shape != first.array.shape:
-            raise InputError(
-                f"expected one shape per case, found {first.array.shape} in {first.path} "
-                f"and {other.array.shape} in {other.path}"
-            )
-        if not np.allclose(other.affine, first.affine, atol=AFFINE_TOLERANCE_MM):
-            raise InputError(
-                f"expected one geometry per case: the affines of {first.path} and {other.path} differ by up to "
-                f"{np.abs(other.affine - first.affine).max():.3g} mm; resample one onto the other"
-            )
+            raise InputError(f"{path}: {error}") from error

@@ -28,3 +28,25 @@ class StreamSampler(Sampler[int]):
         while True:
             yield index * self.world_size + self.rank
             index += 1
+
+
+class ShareSampler(Sampler[int]):
+    """Yield the part of ``range(length)`` that falls to one process: every item once over all processes, none twice.
+
+    PyTorch's `DistributedSampler` repeats items to make the parts equal, which would count cases twice.
+
+    Args:
+        length: items in all.
+        rank: of this process.
+        world_size: processes that share the items.
+    """
+
+    def __init__(self, length: int, rank: int = 0, world_size: int = 1) -> None:
+        self.share = range(rank, length, world_size)
+
+    def __len__(self) -> int:
+        return len(self.share)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the items in order."""
+        return iter(self.share)

@@ -9,7 +9,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 from ..files import atomic_path
-from ..nifti import read_header
+from ..nifti import read_header, write_volume
 
 
 def save_labels(path: str | Path, labels: np.ndarray, scan: str | Path) -> None:
@@ -55,4 +55,25 @@ class SaveLabelsd(MapTransform):
         for key in self.keys:
             labels = np.asarray(data[key][0].cpu())
             save_labels(self.folder / f"{data['case_id']}.nii.gz", labels, data["scan"])
+        return dict(data)
+
+
+class SaveProbabilitiesd(MapTransform):
+    """Write class probabilities (C, *spatial) of each case to ``<folder>/<case_id>.nii.gz`` as (*spatial, C), float32.
+
+    Args:
+        keys: the prediction, before it becomes labels.
+        folder: where the files go.
+    """
+
+    def __init__(self, keys: KeysCollection, folder: str) -> None:
+        super().__init__(keys)
+        self.folder = Path(folder)
+
+    def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
+        """Write and return the case unchanged."""
+        for key in self.keys:
+            probabilities = np.moveaxis(np.asarray(data[key].cpu(), dtype=np.float32), 0, -1)
+            affine = read_header(data["scan"]).affine
+            write_volume(self.folder / f"{data['case_id']}.nii.gz", probabilities, affine)
         return dict(data)

@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from .. import __version__
+from ..distance import normalized_distance
 from ..errors import InputError, find_input_error
 from ..files import atomic_folder, write_json
-from ..distance import normalized_distance
 
 FOREGROUND_VOXELS_PER_CLASS = 10_000  # as nnU-Net: enough to sample from, small enough to read at once
 

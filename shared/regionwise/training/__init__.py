@@ -3,6 +3,7 @@
 from .augmentation import nnunet_augmentation
 from .checkpoints import Checkpoints, load_weights
 from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, TimeBudget, ValidationHandler
+from .network import level_strides
 from .progress import CaseProgress, Progress, train_loss
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "RunRecord",
     "TimeBudget",
     "ValidationHandler",
+    "level_strides",
     "load_weights",
     "nnunet_augmentation",
     "train_loss",

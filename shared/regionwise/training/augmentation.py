@@ -18,7 +18,7 @@ from monai.transforms import (
 ROTATION_3D_RAD = pi / 6  # nnU-Net turns volumes by at most 30 degrees, slices by 180
 
 
-def nnunet_augmentation(spatial_dims: int = 2, thick_slices: bool = False) -> Compose:
+def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = None) -> Compose:
     """Return nnU-Net v1's random transforms of ``image`` (C, *patch) and ``label`` (1 or 2, *patch).
 
     Rotation +-180 deg (p .2; in 3-D +-30 deg), scaling .7-1.4 (p .2), Gaussian noise of variance up to 0.1 (p .1), blur
@@ -29,13 +29,16 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slices: bool = False) -> Co
 
     Args:
         spatial_dims: 2 or 3.
-        thick_slices: in 3-D, turn only in the plane of the slices.
+        thick_slice_axis: in 3-D, the axis that slices are perpendicular to where they are much thicker than the voxels
+            in plane: volumes then turn by up to 180 deg about this axis only.
 
     Source: Isensee et al., nnU-Net (2021), as used in Valverde & Tohka, section 4.
     """
     both = ["image", "label"]
-    if spatial_dims == 2 or thick_slices:
+    if spatial_dims == 2:
         angles = {"range_x": pi}
+    elif thick_slice_axis is not None:
+        angles = {f"range_{'xyz'[thick_slice_axis]}": pi}
     else:
         angles = dict.fromkeys(("range_x", "range_y", "range_z"), ROTATION_3D_RAD)
     linear = "bilinear"
