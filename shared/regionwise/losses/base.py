@@ -1,5 +1,6 @@
 """What the losses share: one form of target, float32 arithmetic, and a target that is prepared once for many logits."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ class Target:
     distance: torch.Tensor | None
 
 
-class LabelLoss(torch.nn.Module):
+class LabelLoss(torch.nn.Module, ABC):
     """A loss of logits (B, C, *spatial) against labels (B, 1, *spatial), or labels and d̂ (B, 2, *spatial).
 
     A subclass says what it derives from the target alone (`prepare`) and the loss value (`compute`). Deep supervision
@@ -50,9 +51,9 @@ class LabelLoss(torch.nn.Module):
         raise_unless_fitting(logits, target)
         return split_target(target, logits.shape[1])
 
+    @abstractmethod
     def compute(self, logits: torch.Tensor, prepared: Any) -> torch.Tensor:
         """Return the loss value for a prepared target."""
-        raise TypeError(f"{type(self).__name__} does not say how it is computed")
 
 
 def raise_unless_fitting(logits: torch.Tensor, target: torch.Tensor, channels: tuple[int, ...] = (1, 2)) -> None:
