@@ -8,6 +8,7 @@ import torch
 from monai.config import KeysCollection
 from monai.inferers import Inferer, SlidingWindowInferer, sliding_window_inference
 from monai.transforms import MapTransform
+from monai.utils import convert_to_dst_type
 from torch import nn
 
 from .errors import InputError
@@ -103,7 +104,7 @@ class StreamingSliceInferer(Inferer):
                     result = torch.empty((len(planes), *kept.shape[1:]), dtype=kept.dtype, device=kept.device)
                 result[first : first + self.slices] = kept
             batch.append(result.movedim(0, self.spatial_dim + 1))
-        return torch.stack(batch)
+        return _like(torch.stack(batch), inputs)
 
 
 class VolumeInferer(SlidingWindowInferer):
@@ -122,7 +123,13 @@ class VolumeInferer(SlidingWindowInferer):
     def __call__(self, inputs: torch.Tensor, network: Callable, *args: object, **kwargs: object) -> torch.Tensor:
         """Segment (B, C, *spatial); ``network`` gives probabilities (or logits, if labels are wanted)."""
         predicted = super().__call__(inputs.as_subclass(torch.Tensor), network, *args, **kwargs)
-        return predicted if self.probabilities else predicted.max(1, keepdim=True).indices.to(torch.uint8)
+        kept = predicted if self.probabilities else predicted.max(1, keepdim=True).indices.to(torch.uint8)
+        return _like(kept, inputs)
+
+
+def _like(result: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """Give a result the metadata of the input: MONAI's `Invertd` passes over tensors without any, with a warning."""
+    return convert_to_dst_type(result, inputs, dtype=result.dtype)[0]
 
 
 def make_inferer(

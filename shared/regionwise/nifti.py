@@ -1,5 +1,6 @@
 """Reading and writing NIfTI scans and label maps, with errors that name the file."""
 
+import gzip
 import os
 import zlib
 from dataclasses import dataclass
@@ -54,10 +55,7 @@ def read_image(path: str | os.PathLike) -> Volume:
         InputError: the file is missing, is no NIfTI file, or is truncated.
     """
     image = read_header(path)
-    try:
-        array = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"{path} is damaged or truncated ({_first_line(error)}); copy it again") from error
+    array = _voxels(image, path, np.float32)
     return Volume(array, np.asarray(image.affine, dtype=np.float64), Path(path))
 
 
@@ -70,10 +68,7 @@ def read_labels(path: str | os.PathLike) -> Volume:
         InputError: as in `read_image`, or a value is fractional, NaN or negative.
     """
     image = read_header(path)
-    try:
-        array = np.asarray(image.dataobj)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"{path} is damaged or truncated ({_first_line(error)}); copy it again") from error
+    array = _voxels(image, path)
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.round(array))
         if not whole.all():
@@ -96,6 +91,16 @@ def write_volume(path: str | os.PathLike, array: np.ndarray, affine: np.ndarray)
     image.header.set_xyzt_units("mm")
     with atomic_path(path) as temporary:
         nib.save(image, temporary)
+
+
+def _voxels(image: nib.Nifti1Image, path: str | os.PathLike, dtype: type | None = None) -> np.ndarray:
+    try:
+        if Path(path).suffix == ".gz":
+            # nibabel stops before the checksum at the end of the stream and would not see a damaged file.
+            image = type(image).from_bytes(gzip.decompress(Path(path).read_bytes()))
+        return np.asarray(image.dataobj, dtype=dtype)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise InputError(f"{path} is damaged or truncated ({_first_line(error)}); copy it again") from error
 
 
 def _first_line(error: BaseException) -> str:

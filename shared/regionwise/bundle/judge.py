@@ -1,11 +1,12 @@
 """Judge the predictions of a bundle's evaluation with `regionwise.evaluation`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from ..evaluation import Case, Settings
+from ..distributed import barrier, is_main_process
+from ..evaluation import Settings
 from ..evaluation.evaluate import evaluate_cases
+from ..evaluation.find import pair_datalist, with_probabilities
 from ..evaluation.structures import dataset_classes, named_classes, named_regions
 
 
@@ -16,8 +17,12 @@ def evaluate_datalist(
     out: str,
     regions: str | None = None,
     protocol: str = "full",
+    probabilities: str | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Measure the predictions of the cases of a datalist and write cases.csv, summary.json and report.html.
+
+    Of several processes, the main one measures when all have written their predictions.
 
     Args:
         data: datalist of `regionwise.data`.
@@ -26,22 +31,19 @@ def evaluate_datalist(
         out: folder to write to.
         regions: name of a set of regions to measure beside the classes, such as ``brats``.
         protocol: ``full``, or ``paper`` (only slices that hold a label).
+        probabilities: folder with class probabilities, for the calibration; None for none.
+        about: what the report should say of the run: dataset, section, split, checkpoint, ...
     """
-    cases = [
-        Case(
-            name=item["case_id"],
-            prediction=Path(predictions) / f"{item['case_id']}.nii.gz",
-            reference=Path(item["label"]),
-            group=item["group"],
-            image=Path(item["image"][0] if isinstance(item["image"], list) else item["image"]),
-        )
-        for item in data
-    ]
+    barrier()
+    if not is_main_process():
+        return
     names, label_map = dataset_classes(dataset)
     settings = Settings(
-        classes=named_classes(names),
-        regions=named_regions(regions),
-        label_map=label_map,
-        protocol=protocol,
+        classes=named_classes(names), regions=named_regions(regions), label_map=label_map, protocol=protocol
     )
-    evaluate_cases(cases, out, settings)
+    cases, problems = pair_datalist(predictions, data)
+    if probabilities:
+        cases, more = with_probabilities(cases, probabilities)
+        problems = [*problems, *more]
+    said = {key: str(value) for key, value in (about or {}).items()}
+    evaluate_cases(cases, out, settings, problems=problems, about=said)

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import torch.distributed
 from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser, update_kwargs
 from monai.utils import set_determinism
@@ -123,9 +122,3 @@ def find_bundle_root(name: str) -> str:
         if metadata.is_file() and f'"{name}"' in metadata.read_text(encoding="utf-8"):
             return str(folder)
     raise InputError(f"cannot find the bundle {name} from here; pass --bundle_root DIR")
-
-
-def is_main_process() -> bool:
-    """Return whether this process speaks and saves for all that train together."""
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not distributed or torch.distributed.get_rank() == 0

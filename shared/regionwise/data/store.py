@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from .. import __version__
 from ..distance import normalized_distance
+from ..distributed import barrier, is_main_process
 from ..errors import InputError, find_input_error
 from ..files import atomic_folder, write_json
 
@@ -95,6 +96,8 @@ def preprocess(
         "slice_axis": slice_axis,
         "versions": [__version__, monai.__version__],
     }
+    if not is_main_process():
+        barrier()  # the main process does the work, the others find it done
     cases, missing = [], []
     for item in data:
         case = StoredCase(item["case_id"], Path(cache_dir) / f"{item['case_id']}-{_key(item, settings)}")
@@ -111,6 +114,8 @@ def preprocess(
         if problems:
             more = f" (and {len(problems) - 1} more cases)" if len(problems) > 1 else ""
             raise InputError(problems[0] + more)
+    if is_main_process():
+        barrier()
     return cases
 
 

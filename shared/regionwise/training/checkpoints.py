@@ -11,6 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
+from ..distributed import is_main_process
 from ..errors import InputError
 from ..files import atomic_path
 
@@ -103,7 +104,6 @@ class Checkpoints:
         batch_size: samples an iteration, of this process.
         evaluator: the validation engine, whose best metric is kept.
         resume: go on from ``last.pt`` if there is one.
-        save: False on every process but one.
         others: more objects with ``state_dict`` and ``load_state_dict``, by name.
     """
 
@@ -117,13 +117,12 @@ class Checkpoints:
         batch_size: int,
         evaluator: Engine,
         resume: bool = False,
-        save: bool = True,
         others: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler, **(others or {})}
         self.sampler, self.batch_size = sampler, batch_size
-        self.evaluator, self.resume, self.save = evaluator, resume, save
+        self.evaluator, self.resume = evaluator, resume
         self.saved_best_epoch = -1
 
     def attach(self, engine: Engine) -> None:
@@ -140,6 +139,9 @@ class Checkpoints:
         problem = mismatch(self.parts["network"].state_dict(), content["network"])
         if problem:
             raise InputError(f"cannot resume from {path}: {problem}; resume with the settings of the first run")
+        planned = content["scheduler"].get("total_iters")
+        if planned is not None and planned != engine.state.max_epochs:
+            raise InputError(f"cannot resume from {path}: it was started with --epochs {planned}; pass the same")
         for name, part in self.parts.items():
             part.load_state_dict(content[name])
         if engine.scaler is not None and content["scaler"] is not None:
@@ -151,7 +153,7 @@ class Checkpoints:
 
     def store(self, engine: Engine) -> None:
         """Save the last state and, after a new best validation, the best weights."""
-        if not self.save:
+        if not is_main_process():
             return
         content = {name: part.state_dict() for name, part in self.parts.items()}
         content["scaler"] = engine.scaler.state_dict() if engine.scaler is not None else None

@@ -7,11 +7,13 @@ from typing import Any
 
 import monai
 import torch
+from ignite import distributed as idist
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from monai.handlers import ValidationHandler as MonaiValidationHandler
 
 from .. import __version__
+from ..distributed import is_main_process
 from ..errors import InputError
 from ..files import write_json
 from .progress import train_loss
@@ -110,7 +112,9 @@ class TimeBudget:
         now_s = time.monotonic()
         self.longest_epoch_s = max(self.longest_epoch_s, now_s - self.epoch_started_s)
         self.epoch_started_s = now_s
-        if now_s - self.started_s + self.longest_epoch_s > self.max_minutes * 60:
+        over = now_s - self.started_s + self.longest_epoch_s > self.max_minutes * 60
+        # One clock decides for all processes: they must stop after the same epoch.
+        if idist.broadcast(float(over), src=0):
             engine.state.max_epochs = engine.state.epoch
 
 
@@ -150,15 +154,14 @@ class RunRecord:
         folder: where the files go.
         network: ids and values of the network.
         run: more ids and values to record (loss, split, seed, ...).
-        save: False on every process but one.
     """
 
-    def __init__(self, folder: str | Path, network: dict[str, Any], run: dict[str, Any], save: bool = True) -> None:
-        self.folder, self.network, self.run, self.save = Path(folder), network, run, save
+    def __init__(self, folder: str | Path, network: dict[str, Any], run: dict[str, Any]) -> None:
+        self.folder, self.network, self.run = Path(folder), network, run
 
     def attach(self, engine: Engine) -> None:
         """Register with a trainer."""
-        if self.save:
+        if is_main_process():
             engine.add_event_handler(Events.STARTED, self)
 
     def __call__(self, engine: Engine) -> None:

@@ -7,6 +7,8 @@ import torch
 from ignite.engine import Engine, Events
 from tqdm import tqdm
 
+from ..distributed import is_main_process
+
 
 def train_loss(output: Any) -> torch.Tensor:
     """Return the loss of a trainer's last iteration, on its device, from ``engine.state.output``."""
@@ -27,11 +29,10 @@ class Progress:
     Args:
         evaluator: validation engine; its key metric is the Dice shown.
         metric: name of the key metric.
-        show: False on every process but one.
     """
 
-    def __init__(self, evaluator: Engine, metric: str = "val_mean_dice", show: bool = True) -> None:
-        self.evaluator, self.metric, self.show = evaluator, metric, show
+    def __init__(self, evaluator: Engine, metric: str = "val_mean_dice") -> None:
+        self.evaluator, self.metric, self.show = evaluator, metric, is_main_process()
         self.bar: tqdm | None = None
 
     def attach(self, engine: Engine) -> None:
@@ -111,11 +112,10 @@ class CaseProgress:
 
     Args:
         description: what is done to each case.
-        show: False on every process but one.
     """
 
-    def __init__(self, description: str = "inference", show: bool = True) -> None:
-        self.description, self.show = description, show
+    def __init__(self, description: str = "inference") -> None:
+        self.description, self.show = description, is_main_process()
 
     def attach(self, engine: Engine) -> None:
         """Register with an evaluator."""

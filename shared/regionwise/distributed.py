@@ -1,0 +1,65 @@
+"""Several processes that train or evaluate together (PyTorch distributed, started by ``torchrun``)."""
+
+import os
+
+import torch
+from torch import distributed, nn
+
+from .errors import InputError
+
+
+def start() -> None:
+    """Join the process group that ``torchrun`` set up: NCCL on GPUs, Gloo on CPUs.
+
+    Raises:
+        InputError: this process was not started by ``torchrun``.
+    """
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        raise InputError("multi_gpu.json needs torchrun: torchrun --nproc_per_node N -m monai.bundle run training ...")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_device())
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+
+def stop() -> None:
+    """Leave the process group, if there is one."""
+    if is_distributed():
+        distributed.destroy_process_group()
+
+
+def is_distributed() -> bool:
+    """Return whether several processes work together."""
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def is_main_process() -> bool:
+    """Return whether this process speaks and saves for all."""
+    return not is_distributed() or distributed.get_rank() == 0
+
+
+def barrier() -> None:
+    """Wait for all processes, if there are several."""
+    if is_distributed():
+        distributed.barrier()
+
+
+def local_device() -> torch.device:
+    """Return this process's GPU, or the CPU where there is none."""
+    return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def share_of(batch_size: int, world_size: int) -> int:
+    """Return the part of a batch that each process takes, so that together they take the same batch as one would.
+
+    Raises:
+        InputError: the batch cannot be divided evenly.
+    """
+    if batch_size % world_size:
+        raise InputError(f"expected --batch_size to be a multiple of the {world_size} processes, found {batch_size}")
+    return batch_size // world_size
+
+
+def synchronized(network: nn.Module, world_size: int = 1) -> nn.Module:
+    """Return the network, wrapped so that its gradients are averaged over processes where there are several."""
+    return nn.parallel.DistributedDataParallel(network) if world_size > 1 else network
