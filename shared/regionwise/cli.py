@@ -19,6 +19,7 @@ COMMANDS = {
     "lint": "regionwise.bundle.lint:lint",
     "pack": "regionwise.bundle.pack:pack",
     "verify": "regionwise.bundle.verify:verify",
+    "export": "regionwise.bundle.export:export",
     "push": "regionwise.bundle.hub:push",
     "pull": "regionwise.bundle.hub:pull",
 }
