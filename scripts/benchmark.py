@@ -4,7 +4,8 @@
 python scripts/benchmark.py [--quick] [--markdown] [--threads N] [--only TEXT]
 
 Maths of the published code is transcribed in rivals.py, beside this file. Peak memory is that of a fresh process doing
-the work once, above what it held before.
+the work once, above what it held before. "others" is how many cores other processes kept busy meanwhile: on two cores,
+a row with more than about 0.1 says little, least of all about work on two threads.
 """
 
 import argparse
@@ -226,6 +227,15 @@ def _status_kb(field: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
+def busy_seconds() -> float:
+    """Return the CPU seconds that other processes have used since the machine started (Linux; elsewhere 0)."""
+    path = Path("/proc/stat")
+    if not path.exists():
+        return 0.0
+    user, nice, system = (int(value) for value in path.read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK") - time.process_time()
+
+
 def machine() -> str:
     """Return what the numbers depend on, in one line."""
     names = [line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")]
@@ -278,7 +288,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     print(machine() + "\n")
     separator = " | " if options.markdown else "  "
-    head = ["work", "against", "ours, ms (min-max)", "theirs, ms (min-max)", "ratio", "target", "met"]
+    head = ["work", "against", "ours, ms (min-max)", "theirs, ms (min-max)", "ratio", "target", "met", "others"]
     print_line(head, separator, options.markdown)
     if options.markdown:
         print_line(["---"] * len(head), separator, True)
@@ -287,14 +297,17 @@ def main() -> None:
             if options.only not in row.work:
                 continue
             repeats = (3 if row.slow else 7) if options.quick else (9 if row.slow else 31)
-            print_line(report(row, *interleaved(row.ours, row.theirs, repeats)), separator, options.markdown)
+            start, busy = time.perf_counter(), busy_seconds()
+            line = report(row, *interleaved(row.ours, row.theirs, repeats))
+            others = (busy_seconds() - busy) / (time.perf_counter() - start)
+            print_line([*line, f"{others:.1f}"], separator, options.markdown)
             if row.memory:
-                print_line(memory_report(row), separator, options.markdown)
+                print_line([*memory_report(row), ""], separator, options.markdown)
 
 
 def print_line(cells: list[str], separator: str, markdown: bool) -> None:
     """Print a table line at once, so that a long run shows how far it is."""
-    widths = (0,) * 7 if markdown else (70, 40, 22, 22, 8, 9, 3)
+    widths = (0,) * 8 if markdown else (70, 40, 22, 22, 8, 9, 3, 6)
     line = separator.join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
     print(f"| {line} |" if markdown else line.rstrip(), flush=True)
 
