@@ -16,6 +16,7 @@ from ..files import atomic_path, write_text
 from ..training.checkpoints import load_weights
 from .archive import PackedBundle, read_bundle, write_folder
 from .checks import read_metadata, static_checks
+from .packed_configs import json_bytes
 
 # Largest difference to PyTorch, relative to the largest logit, that rounding explains.
 TOLERANCE = 1e-4
@@ -117,7 +118,7 @@ def describe(packed: PackedBundle, differences: Mapping[str, float]) -> str:
     network = read_metadata(packed)["network_data_format"]
     image, logits = network["inputs"]["image"], network["outputs"]["pred"]
     steps = {key: config[key] for key in ("preprocessing", "inferers", "inferer", "postprocessing") if key in config}
-    patch = " x ".join(str(size) for size in image["spatial_shape"])
+    patch = ", ".join(str(size) for size in image["spatial_shape"])
     classes = ", ".join(f"{number} {name}" for number, name in logits.get("channel_def", {}).items())
     lines = "\n".join(
         f"- model.{one}: largest absolute difference to PyTorch {value:.2e}" for one, value in differences.items()
@@ -126,8 +127,9 @@ def describe(packed: PackedBundle, differences: Mapping[str, float]) -> str:
 
 {lines}
 
-Input `image`: float32 (batch, {image["num_channels"]}, {patch}), prepared as below. Output `pred`: float32 (batch,
-{logits["num_channels"]}, {patch}), logits. Labels are the channel with the largest logit: {classes}.
+- Input `image`: float32 (batch, {image["num_channels"]}, {patch}), prepared as below.
+- Output `pred`: float32 (batch, {logits["num_channels"]}, {patch}), logits.
+- Labels are the channel with the largest logit: {classes}.
 
 Whoever runs the network without MONAI repeats these steps of configs/inference.json, with MONAI's definitions:
 
@@ -136,8 +138,7 @@ Whoever runs the network without MONAI repeats these steps of configs/inference.
 3. postprocessing: the inverse of the spatial steps of 1, then labels, with the affine of the scan.
 
 ```json
-{json.dumps(_resolved(steps, config), indent=2, ensure_ascii=False)}
-```
+{json_bytes(_resolved(steps, config)).decode()}```
 """
 
 

@@ -58,19 +58,19 @@ def pull(source: str, out: str = ".", name: str | None = None, version: str | No
         version: without it the newest of a folder, or the main branch of a repository.
     """
     if Path(source).is_dir():
-        _put(read_bundle(_choose(Path(source), name, version)), Path(out))
+        packed = read_bundle(_choose(Path(source), name, version))
+        _put(packed, Path(out) / packed.name)
         return
     _require_repository(source)
     hub = _hub()
     with tempfile.TemporaryDirectory() as temporary:
         with _hub_errors(hub, source):
             hub.snapshot_download(repo_id=source, revision=version, local_dir=temporary)
-        _put(read_bundle(temporary), Path(out))
+        packed = read_bundle(temporary)
+        _put(packed, Path(out) / packed.name)
 
 
-def _put(packed: PackedBundle, target: Path) -> None:
-    """Write a bundle to ``target``, the folder of this version, or below it under the bundle's name."""
-    folder = target if target.name == packed.version else target / packed.name
+def _put(packed: PackedBundle, folder: Path) -> None:
     if folder.exists():
         if read_bundle(folder).contents != packed.contents:
             raise InputError(f"{folder} holds another version or content; choose another folder or raise the version")
