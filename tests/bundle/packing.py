@@ -18,9 +18,9 @@ BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 NETWORK = {
     "spatial_dims": 2,
     "patch_size": [32, 32],
-    "filters": [4, 8, 8],
-    "kernel_size": [3, 3, 3],
-    "upsampling": [2, 2],
+    "filters": [4, 8, 8, 8],
+    "kernel_size": [3, 3, 3, 3],
+    "upsampling": [2, 2, 2],
 }
 SUMMARY = {
     "n_cases": 2,

@@ -53,7 +53,7 @@ def test_a_link_is_refused(packed_zip, tmp_path):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(hostile, "a") as archive:
         archive.writestr(link, "/etc/passwd")
-    with pytest.raises(InputError, match="holds acdc_rrw/link, a link or device; do not use it"):
+    with pytest.raises(InputError, match=r"holds acdc_rrw/link, a link or device; do not use it"):
         read_bundle(hostile)
 
 
@@ -61,7 +61,7 @@ def test_a_link_in_a_folder_is_refused(packed_folder, tmp_path):
     (tmp_path / "LICENSE").write_bytes((packed_folder / "LICENSE").read_bytes())
     (packed_folder / "LICENSE").unlink()
     (packed_folder / "LICENSE").symlink_to(tmp_path / "LICENSE")
-    with pytest.raises(InputError, match="LICENSE is a link; a packed bundle holds none"):
+    with pytest.raises(InputError, match=r"LICENSE is a link; a packed bundle holds none"):
         read_bundle(packed_folder)
 
 
@@ -71,7 +71,7 @@ def test_a_member_that_is_there_twice_is_refused(packed_zip, tmp_path):
     hostile.write_bytes(packed_zip.read_bytes())
     with zipfile.ZipFile(hostile, "a") as archive:
         archive.writestr("acdc_rrw/LICENSE", b"other")
-    with pytest.raises(InputError, match="holds acdc_rrw/LICENSE twice"):
+    with pytest.raises(InputError, match=r"holds acdc_rrw/LICENSE twice"):
         read_bundle(hostile)
 
 
@@ -80,7 +80,7 @@ def test_a_member_that_the_checksums_do_not_name_is_refused(packed_zip, tmp_path
     hostile.write_bytes(packed_zip.read_bytes())
     with zipfile.ZipFile(hostile, "a") as archive:
         archive.writestr("acdc_rrw/regionwise/extra.py", b"evil")
-    with pytest.raises(InputError, match="holds regionwise/extra.py, which its checksums do not name; do not use it"):
+    with pytest.raises(InputError, match=r"holds regionwise/extra.py, which its checksums do not name; do not use it"):
         read_bundle(hostile)
 
 
@@ -98,14 +98,14 @@ def test_a_changed_file_is_refused(packed_zip, packed_folder, tmp_path):
 
 def test_a_missing_file_is_named(packed_folder):
     (packed_folder / "models" / "model.pt").unlink()
-    with pytest.raises(InputError, match="has no models/model.pt, which its checksums name; unpack or download it"):
+    with pytest.raises(InputError, match=r"has no models/model.pt, which its checksums name; unpack or download it"):
         read_bundle(packed_folder)
 
 
 def test_a_manifest_that_names_a_file_outside_is_refused(packed_folder):
     manifest = next(packed_folder.glob("*.sha256"))
     manifest.write_text(f"{'0' * 64}  ../secret\n")
-    with pytest.raises(InputError, match="may lead outside the bundle"):
+    with pytest.raises(InputError, match=r"may lead outside the bundle"):
         read_bundle(packed_folder)
 
 
@@ -121,12 +121,12 @@ def test_a_flipped_bit_is_refused(packed_zip, tmp_path):
     content[len(content) // 2] ^= 1
     flipped = tmp_path / "flipped.zip"
     flipped.write_bytes(content)
-    with pytest.raises(InputError, match="is not a whole zip file|was changed"):
+    with pytest.raises(InputError, match=r"is not a whole zip file|was changed"):
         read_bundle(flipped)
 
 
 def test_what_is_no_packed_bundle_is_named(tmp_path):
-    with pytest.raises(InputError, match="expected a packed bundle .* at .*nowhere.zip, found none"):
+    with pytest.raises(InputError, match=r"expected a packed bundle .* at .*nowhere.zip, found none"):
         read_bundle(tmp_path / "nowhere.zip")
     with pytest.raises(InputError, match=r"expected one NAME_vVERSION.sha256 in .*, found none; pack the bundle first"):
         read_bundle(tmp_path)
@@ -135,7 +135,7 @@ def test_what_is_no_packed_bundle_is_named(tmp_path):
 def test_the_top_folder_has_the_bundles_name(packed_zip, tmp_path):
     contents = read_bundle(packed_zip).contents
     other = write_zip(tmp_path / "other.zip", "renamed", dict(contents))
-    with pytest.raises(InputError, match="expected the folder acdc_rrw at the top of .*, found renamed"):
+    with pytest.raises(InputError, match=r"expected the folder acdc_rrw at the top of .*, found renamed"):
         read_bundle(other)
 
 

@@ -1,7 +1,6 @@
 """Checks of a packed bundle that run none of its code."""
 
 import json
-from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,10 +13,9 @@ import torch
 from monai.utils import version_leq
 
 from ..errors import InputError
-from ..training.checkpoints import load_checkpoint
 from .archive import PackedBundle
 from .pack import REQUIRED_FILES
-from .packed import code_digest, package_files
+from .packed import code_digest, package_files, read_weights
 
 SCHEMAS = Path(__file__).parent / "schema"
 ZOO_FILE_LIMIT_MIB = 25
@@ -85,11 +83,9 @@ def check_versions(bundle: PackedBundle) -> str:
 def check_weights(bundle: PackedBundle, folder: Path) -> str:
     """Check that the weights are tensors by name, readable without running pickled code, and finite."""
     try:
-        weights = load_checkpoint(folder / "models" / "model.pt")
+        weights = read_weights(folder / "models" / "model.pt")
     except InputError as error:
-        raise InputError(f"models/model.pt: {str(error).partition(' is ')[2] or error}") from error
-    if not isinstance(weights, Mapping) or not all(torch.is_tensor(value) for value in weights.values()):
-        raise InputError("models/model.pt holds more than tensors by name")
+        raise InputError(str(error).replace(f"{folder}/", "")) from error
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise InputError(f"models/model.pt: {broken[0]} is not finite")

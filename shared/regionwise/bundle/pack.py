@@ -130,8 +130,9 @@ def _weights(inference_config: bytes, file: Path) -> bytes:
     parser = ConfigParser(json.loads(inference_config))
     try:
         network = load_weights(parser.get_parsed_content("network_def"), file)
-    except InputError as error:
-        raise InputError(f"cannot pack these weights: {error}") from error
+    except (InputError, OSError) as error:
+        reason = error if isinstance(error, InputError) else f"{file} is damaged ({error})"
+        raise InputError(f"cannot pack these weights: {reason}") from error
     weights = {name: value.detach().clone().contiguous() for name, value in network.state_dict().items()}
     stream = io.BytesIO()  # into a file, torch.save would write that file's name
     torch.save(weights, stream)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, is_tensor, nn
 
 from ..errors import InputError
 from ..training.checkpoints import inference_weights, load_checkpoint, mismatch
@@ -52,6 +52,21 @@ def require_own_code(bundle_root: str, digest: str) -> None:
     )
 
 
+def read_weights(path: str | Path) -> Mapping[str, Tensor]:
+    """Read tensors by name, without running pickled code.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds anything else.
+    """
+    try:
+        weights = load_checkpoint(path)
+    except OSError as error:  # PyTorch's reader meets the end of a truncated file
+        raise InputError(f"{path} is not a readable checkpoint of tensors ({error})") from error
+    if not isinstance(weights, Mapping) or not all(is_tensor(value) for value in weights.values()):
+        raise InputError(f"{path} holds more than tensors by name")
+    return weights
+
+
 def start_from(network: nn.Module, weights: str | None) -> nn.Module:
     """Return the network with packed weights to train on; its deep-supervision heads, which they lack, stay new.
 
@@ -65,7 +80,7 @@ def start_from(network: nn.Module, weights: str | None) -> nn.Module:
     if weights is None:
         return network
     body = getattr(network, "module", network)
-    found = load_checkpoint(weights)
+    found = read_weights(weights)
     problem = mismatch(inference_weights(body.state_dict()), found)
     if problem:
         raise InputError(f"{weights} does not fit the network: {problem}; --pretrained null trains from scratch")
