@@ -219,7 +219,7 @@ def _wrong_values(config: Mapping) -> list[str]:
     problems = []
     for name, (expected, fits) in RULES.items():
         value = config.get(name)
-        computed = isinstance(value, str) and value.startswith(("$", "@", "%"))
+        computed = isinstance(value, Mapping) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
         if name not in config or computed:
             continue
         if not fits(value):

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import torch
+from ignite import distributed as idist
 from ignite.engine import Engine, Events
 from tqdm import tqdm
 
@@ -77,7 +78,7 @@ class Progress:
         """Print the epoch's line and keep its figures in ``engine.state.metrics`` for other handlers."""
         seconds = self.training_ended_s - self.epoch_started_s
         figures = {
-            "train_loss": float(self.loss_sum) / self.iterations,
+            "train_loss": float(idist.all_reduce(self.loss_sum, "SUM")) / self.iterations / idist.get_world_size(),
             "iterations_per_second": self.iterations / seconds,
             "waiting_for_data": self.waited_s / seconds,
         }

@@ -1,0 +1,57 @@
+"""Training the ACDC bundle on its phantom with each loss that has a name."""
+
+from pathlib import Path
+
+import pytest
+from monai.bundle import ConfigWorkflow
+
+from regionwise.data.phantom import phantom
+from regionwise.losses import LOSS_NAMES
+
+CONFIG = Path(__file__).parents[2] / "bundles" / "acdc_rrw" / "configs" / "train.json"
+ONE_OF_EACH_FAMILY = ["rrw", "boundary", "hausdorff_one_sided", "dice_ce", "focal", "wce_rrw", "rrw+dice:gradual"]
+NETWORK = {"filters": [16, 32, 64], "kernel_size": [3, 3, 3], "upsampling": [2, 2]}
+
+
+@pytest.fixture(scope="module")
+def hearts(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("hearts")
+    phantom("acdc", str(folder / "data"), subjects=16, seed=0, size=64)
+    return folder
+
+
+def best_dice(hearts: Path, out: Path, loss: str, **settings) -> float:
+    workflow = ConfigWorkflow(
+        str(CONFIG),
+        workflow_type="train",
+        dataset_dir=str(hearts / "data"),
+        cache_dir=str(hearts / "cache"),
+        output_dir=str(out),
+        device="cpu",
+        loss=loss,
+        patch_size=[64, 64],
+        num_workers=0,
+        **NETWORK,
+        **settings,
+    )
+    workflow.initialize()
+    workflow.run()  # a loss that is not finite ends the run with an error
+    dice = float(workflow.parser.get_parsed_content("validate#evaluator").state.best_metric)
+    workflow.finalize()
+    return dice
+
+
+@pytest.mark.parametrize("loss", ONE_OF_EACH_FAMILY)
+def test_one_loss_of_each_family_trains(hearts, tmp_path, loss):
+    dice = best_dice(hearts, tmp_path, loss, epochs=1, iterations_per_epoch=2, batch_size=2)
+    assert 0 <= dice < 0.7  # two steps teach nothing: were it higher, the Dice of the next test would mean nothing
+    assert (tmp_path / "model.pt").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSS_NAMES)
+def test_every_loss_learns_the_phantom(hearts, tmp_path, loss):
+    dice = best_dice(
+        hearts, tmp_path, loss, epochs=8, iterations_per_epoch=75, batch_size=8, learning_rate=0.003, val_interval=2
+    )
+    assert dice > 0.7
