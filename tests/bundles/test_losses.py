@@ -10,7 +10,7 @@ from regionwise.losses import LOSS_NAMES
 
 CONFIG = Path(__file__).parents[2] / "bundles" / "acdc_rrw" / "configs" / "train.json"
 ONE_OF_EACH_FAMILY = ["rrw", "boundary", "hausdorff_one_sided", "dice_ce", "focal", "wce_rrw", "rrw+dice:gradual"]
-NETWORK = {"filters": [16, 32, 64], "kernel_size": [3, 3, 3], "upsampling": [2, 2]}
+NETWORK = {"filters": [8, 16, 32, 64], "kernel_size": [3, 3, 3, 3], "upsampling": [2, 2, 2]}
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,16 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from pydoc import ErrorDuringImport, locate
 from typing import Any
 
-import torch
 from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 
-from ..errors import InputError, did_you_mean
-from ..losses import LOSS_NAMES, make_loss
+from ..errors import did_you_mean
+from .rules import wrong_network, wrong_values
 
 
 def lint(config: str | Sequence[str], **overrides: Any) -> int:
@@ -48,7 +47,7 @@ def find_problems(config_files: Sequence[str], overrides: Mapping[str, Any]) -> 
     if metadata.is_file():
         parser.read_meta(str(metadata))
     problems = [
-        f"there is no id '{key}' in {', '.join(config_files)}; {did_you_mean(key, _siblings(parser, key))}"
+        f"there is no id '{key}' in {', '.join(config_files)}; {_nearest_only(key, _siblings(parser, key))}"
         for key in overrides
         if key not in parser
     ]
@@ -56,7 +55,7 @@ def find_problems(config_files: Sequence[str], overrides: Mapping[str, Any]) -> 
     parser.update(pairs=known)
     parser.resolve_macro_and_relative_ids()
     config = parser.get()
-    problems += _wrong_values(config)
+    problems += wrong_values(config) or wrong_network(config)
     problems += _wrong_targets(config)
     problems += _wrong_references(parser)
     return problems
@@ -133,9 +132,9 @@ def _wrong_arguments(path: str, name: str, component: Any, config: Mapping) -> l
 
 
 def _nearest_only(name: str, choices: Sequence[str]) -> str:
-    """Return the suggestion of `did_you_mean` without its list, which would be all of MONAI."""
+    """Return the suggestion of `did_you_mean` without its list, which can be all of MONAI."""
     sentence = did_you_mean(name.rpartition(".")[2], choices)
-    return sentence.split("choices:")[0].strip() or "check its spelling and that its package is installed"
+    return sentence.split("choices:")[0].strip() or "nothing there has a name like it; check the spelling"
 
 
 def _wrong_references(parser: ConfigParser) -> list[str]:
@@ -148,81 +147,4 @@ def _wrong_references(parser: ConfigParser) -> list[str]:
                 problems.append(
                     f"{path}: reference '@{reference}' leads nowhere; {_nearest_only(reference, list(parser.get()))}"
                 )
-    return problems
-
-
-def _is_whole(lowest: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= lowest
-
-
-def _is_number(above: float, at_most: float = float("inf")) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and above < value <= at_most
-
-
-def _is_loss(value: Any) -> bool:
-    try:
-        make_loss(value)
-    except InputError:
-        return False
-    return True
-
-
-def _is_device(value: Any) -> bool:
-    try:
-        torch.device(value)
-    except (RuntimeError, TypeError):
-        return False
-    return True
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_sizes(value: Any) -> bool:
-    sizes = [size for entry in value for size in (entry if isinstance(entry, list | tuple) else [entry])]
-    return bool(sizes) and all(isinstance(size, int) and size > 0 for size in sizes)
-
-
-# What the values of ids that people set must be; ids that a config does not have are not asked for.
-RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "epochs": ("an integer >= 1", _is_whole(1)),
-    "iterations_per_epoch": ("an integer >= 1", _is_whole(1)),
-    "val_interval": ("an integer >= 1", _is_whole(1)),
-    "batch_size": ("an integer >= 1", _is_whole(1)),
-    "num_workers": ("an integer >= 0", _is_whole(0)),
-    "seed": ("an integer >= 0", _is_whole(0)),
-    "fold": ("an integer >= 0", _is_whole(0)),
-    "folds": ("an integer >= 2", _is_whole(2)),
-    "learning_rate": ("a number > 0", _is_number(0)),
-    "max_minutes": ("a number > 0, or null", lambda value: value is None or _is_number(0)(value)),
-    "patience": ("an integer >= 1, or null", lambda value: value is None or _is_whole(1)(value)),
-    "rank": ("an integer >= 0", _is_whole(0)),
-    "world_size": ("an integer >= 1", _is_whole(1)),
-    "gradient_norm": ("a number > 0", _is_number(0)),
-    "foreground_fraction": ("a number in [0, 1]", lambda value: value == 0 or _is_number(0, 1)(value)),
-    "spatial_dims": ("2 or 3", lambda value: value in (2, 3)),
-    "map": ("'volume' or 'batch'", lambda value: value in ("volume", "batch")),
-    "loss": (f"one of {', '.join(LOSS_NAMES)}", _is_loss),
-    "device": ("a torch device such as cpu or cuda:0", _is_device),
-    "resume": ("true or false", _is_flag),
-    "amp": ("true or false", _is_flag),
-    "compile": ("true or false", _is_flag),
-    "mirror": ("true or false", _is_flag),
-    "labelled_slices_only": ("true or false", _is_flag),
-    "patch_size": ("a list of integers >= 1", _is_sizes),
-    "filters": ("a list of integers >= 1", _is_sizes),
-}
-
-
-def _wrong_values(config: Mapping) -> list[str]:
-    problems = []
-    for name, (expected, fits) in RULES.items():
-        value = config.get(name)
-        computed = isinstance(value, Mapping) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
-        if name not in config or computed:
-            continue
-        if not fits(value):
-            hint = f"; {_nearest_only(str(value), LOSS_NAMES)}" if name == "loss" else ""
-            problems.append(f"expected --{name} to be {expected}, found {value!r}{hint}")
     return problems
