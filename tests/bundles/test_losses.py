@@ -10,13 +10,13 @@ from regionwise.losses import LOSS_NAMES
 
 CONFIG = Path(__file__).parents[2] / "bundles" / "acdc_rrw" / "configs" / "train.json"
 ONE_OF_EACH_FAMILY = ["rrw", "boundary", "hausdorff_one_sided", "dice_ce", "focal", "wce_rrw", "rrw+dice:gradual"]
-NETWORK = {"filters": [8, 16, 32, 64], "kernel_size": [3, 3, 3, 3], "upsampling": [2, 2, 2]}
+NETWORK = {"filters": [16, 32, 64, 128], "kernel_size": [3, 3, 3, 3], "upsampling": [2, 2, 2]}
 
 
 @pytest.fixture(scope="module")
 def hearts(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hearts")
-    phantom("acdc", str(folder / "data"), subjects=16, seed=0, size=64)
+    phantom("acdc", str(folder / "data"), subjects=16, seed=0, size=96)
     return folder
 
 
@@ -29,7 +29,7 @@ def best_dice(hearts: Path, out: Path, loss: str, **settings) -> float:
         output_dir=str(out),
         device="cpu",
         loss=loss,
-        patch_size=[64, 64],
+        patch_size=[96, 96],
         num_workers=0,
         **NETWORK,
         **settings,

@@ -1,5 +1,7 @@
 """What a person sees while a run trains: one bar, one line an epoch."""
 
+import resource
+import sys
 import time
 from typing import Any
 
@@ -14,6 +16,15 @@ from ..distributed import is_main_process
 def train_loss(output: Any) -> torch.Tensor:
     """Return the loss of a trainer's last iteration, on its device, from ``engine.state.output``."""
     return (output[0] if isinstance(output, list) else output)["loss"].detach()
+
+
+def peak_memory() -> str:
+    """Return the most memory that this process has used so far, of the machine's and, with CUDA, of the GPU's."""
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    used = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30:.2f} GiB"
+    if torch.cuda.is_available():
+        used += f", on the GPU {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB"
+    return used
 
 
 def _off(show: bool) -> bool | None:
@@ -97,9 +108,12 @@ class Progress:
     def close(self, engine: Engine) -> None:
         """Close the bar and say how the run ended."""
         self.bar.close()
+        if not self.show:
+            return
         state = self.evaluator.state
-        if self.show and state.best_metric_epoch != -1:
+        if state.best_metric_epoch != -1:
             print(f"best Dice {float(state.best_metric):.4f} in epoch {state.best_metric_epoch}")
+        print(f"peak memory {peak_memory()}")
 
     def fail(self, engine: Engine, error: BaseException) -> None:
         """Close the bar before the error is shown, and pass the error on."""
