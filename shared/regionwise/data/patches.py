@@ -1,12 +1,17 @@
 """Datasets over the store: random patches or slices for training, whole volumes for validation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from monai.data import get_track_meta, set_track_meta
+from monai.transforms import Compose, Randomizable
+from torch.nn.functional import pad
+from torch.utils.data import Dataset, get_worker_info
 
 from ..errors import InputError
 from .store import StoredCase, preprocess
@@ -70,22 +75,24 @@ class PatchDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         random = np.random.default_rng((self.seed, index))
         case = self.cases[random.integers(len(self.cases))]
-        window = self._window(case, random)
+        labels = case.label
+        window = self._window(case, labels.shape, random)
         image = _crop(case.image, window)
-        label = _crop(case.label[None], window)
+        label = _crop(labels[None], window)
         if self.map == "volume":
-            label = np.concatenate([label, _crop(case.distance[None], window)])
+            label = torch.cat([label, _crop(case.distance[None], window)])
         if len(self.patch_size) == 2:
             image, label = image[:, 0], label[:, 0]
-        sample = {"image": torch.from_numpy(image), "label": torch.from_numpy(label)}
+        sample = {"image": image, "label": label}
         if self.augmentation is not None:
-            if hasattr(self.augmentation, "set_random_state"):
-                self.augmentation.set_random_state(seed=int(random.integers(2**32, dtype=np.uint64)))
-            sample = self.augmentation(sample)
+            _seed(self.augmentation, int(random.integers(2**32, dtype=np.uint64)))
+            with _without_metadata():
+                sample = self.augmentation(sample)
         return {key: torch.as_tensor(sample[key]).as_subclass(torch.Tensor) for key in ("image", "label")}
 
-    def _window(self, case: StoredCase, random: np.random.Generator) -> tuple[tuple[int, int], ...]:
-        shape = case.label.shape
+    def _window(
+        self, case: StoredCase, shape: Sequence[int], random: np.random.Generator
+    ) -> tuple[tuple[int, int], ...]:
         size = (1, *self.patch_size) if len(self.patch_size) == 2 else self.patch_size
         # A start may be negative where the image is smaller than the patch: the image is then centred in it.
         start = [
@@ -138,11 +145,40 @@ class VolumeDataset(Dataset):
         }
 
 
-def _crop(array: np.ndarray, window: Sequence[tuple[int, int]]) -> np.ndarray:
+def _crop(array: np.ndarray, window: Sequence[tuple[int, int]]) -> torch.Tensor:
     """Copy a window of (C, *spatial) as float32; what lies outside the array is zero."""
     inside = tuple(slice(max(0, first), last) for first, last in window)
-    part = np.asarray(array[(slice(None), *inside)], dtype=np.float32)
+    # Copied before the conversion, which in PyTorch is 20 times as fast as in NumPy for float16.
+    part = torch.from_numpy(np.array(array[(slice(None), *inside)])).float()
     padding = [
         (max(0, -first), max(0, last - full)) for (first, last), full in zip(window, array.shape[1:], strict=True)
     ]
-    return np.pad(part, [(0, 0), *padding]) if any(map(any, padding)) else part
+    # PyTorch counts from the last axis.
+    return pad(part, [size for sides in reversed(padding) for size in sides]) if any(map(any, padding)) else part
+
+
+def _seed(augmentation: Callable, seed: int) -> None:
+    """Seed a random transform. Those of a `Compose` share one stream: it would seed each anew, which takes 2 ms."""
+    if type(augmentation) is Compose:
+        stream = np.random.RandomState(np.random.PCG64(seed))
+        for transform in augmentation.transforms:
+            if isinstance(transform, Randomizable):
+                transform.set_random_state(state=stream)
+    elif hasattr(augmentation, "set_random_state"):
+        augmentation.set_random_state(seed=seed)
+
+
+@contextmanager
+def _without_metadata() -> Iterator[None]:
+    """Let MONAI's transforms work on plain tensors: their bookkeeping takes as long as the work on a slice.
+
+    MONAI has one switch per process. It is thrown only in a process of a `DataLoader` of PyTorch, where no other thread
+    transforms anything.
+    """
+    own_process = get_worker_info() is not None and current_thread() is main_thread()
+    tracked = get_track_meta()
+    set_track_meta(tracked and not own_process)
+    try:
+        yield
+    finally:
+        set_track_meta(tracked)

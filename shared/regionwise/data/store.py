@@ -43,17 +43,31 @@ class StoredCase:
     @property
     def image(self) -> np.ndarray:
         """Return the image, float16 (C, *spatial), slice axis first."""
-        return np.load(self.folder / "image.npy", mmap_mode="r")
+        return self._map("image")
 
     @property
     def label(self) -> np.ndarray:
         """Return the labels, uint8 (*spatial), slice axis first."""
-        return np.load(self.folder / "label.npy", mmap_mode="r")
+        return self._map("label")
 
     @property
     def distance(self) -> np.ndarray:
         """Return the normalised distance of the 3-D labels, float16 (*spatial), slice axis first."""
-        return np.load(self.folder / "distance.npy", mmap_mode="r")
+        return self._map("distance")
+
+    @cached_property
+    def _layouts(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def _map(self, name: str) -> np.memmap:
+        # Opened anew each time, since an open map holds a file descriptor. NumPy takes four times as long to parse the
+        # header as to map the file: once per array is enough.
+        path = f"{self.folder}/{name}.npy"
+        if name not in self._layouts:
+            array = np.load(path, mmap_mode="r")
+            self._layouts[name] = {"dtype": array.dtype, "shape": array.shape, "offset": array.offset}
+            return array
+        return np.memmap(path, mode="r", **self._layouts[name])
 
     @cached_property
     def foreground(self) -> dict[int, np.ndarray]:
