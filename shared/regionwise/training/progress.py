@@ -14,8 +14,8 @@ from ..distributed import is_main_process
 
 
 def train_loss(output: Any) -> torch.Tensor:
-    """Return the loss of a trainer's last iteration, on its device, from ``engine.state.output``."""
-    return (output[0] if isinstance(output, list) else output)["loss"].detach()
+    """Return the loss of a trainer's last iteration from ``engine.state.output``, decollated or not."""
+    return torch.as_tensor((output[0] if isinstance(output, list) else output)["loss"]).detach()
 
 
 def peak_memory() -> str:
