@@ -20,6 +20,7 @@ COMMANDS = {
     "pack": "regionwise.bundle.pack:pack",
     "verify": "regionwise.bundle.verify:verify",
     "export": "regionwise.bundle.export:export",
+    "dicom": "regionwise.bundle.dicom:dicom",
     "push": "regionwise.bundle.hub:push",
     "pull": "regionwise.bundle.hub:pull",
 }

@@ -1,0 +1,221 @@
+"""DICOM in and out of a packed bundle: a series becomes a scan, its labels become a DICOM segmentation."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from monai.bundle import ConfigParser, ConfigWorkflow
+
+from ..errors import InputError
+from ..files import atomic_path
+from ..nifti import read_labels, write_volume
+from .archive import read_bundle, write_folder
+from .checks import read_metadata, static_checks
+
+# How far a voxel of the written segmentation may lie from the source's: text in DICOM has six digits or so.
+TOLERANCE_MM = 1e-2
+# SNOMED CT names of pydicom's dictionary, by what a class's name holds; what is none of these is a body structure.
+PROPERTY_TYPES = {
+    "right ventric": "RightVentricle",
+    "left ventric": "LeftVentricle",
+    "myocardium": "LeftVentricleMyocardium",
+    "kidney": "Kidney",
+    "hippocampus": "Hippocampus",
+    "edema": "Edema",
+    "oedema": "Edema",
+    "tumour": "Neoplasm",
+    "tumor": "Neoplasm",
+}
+ABNORMAL = {"Edema", "Neoplasm"}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One DICOM series of parallel, evenly spaced slices.
+
+    Args:
+        images: its datasets, one a slice.
+        volume: `highdicom.Volume` of float32 (slice, row, column), modality transform applied.
+    """
+
+    images: Sequence[Any]
+    volume: Any
+
+    def scan(self, slice_axis: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return voxels and affine (RAS mm) as NIfTI has them.
+
+        Args:
+            slice_axis: 0 for (slice, row, column), 2 for (column, row, slice), as most converters write.
+        """
+        image = self.volume.permute_spatial_axes(_order(slice_axis)).to_nibabel()
+        return np.asarray(image.dataobj, dtype=np.float32), np.asarray(image.affine, dtype=np.float64)
+
+
+def dicom(bundle: str, input: str, output_dir: str, slice_axis: int | None = None) -> None:
+    """Run a packed bundle on a DICOM series and write OUTPUT_DIR/segmentation.dcm and labels.nii.gz.
+
+    The segmentation lies on the voxels of the source and refers to its images; both are checked.
+
+    Args:
+        bundle: packed bundle, zip or folder, of one input channel.
+        input: folder with the files of one series.
+        output_dir: folder to write to.
+        slice_axis: which axis of the training's volumes are slices: 0 or 2; without it, what the bundle says.
+    """
+    highdicom = _highdicom()
+    packed = read_bundle(bundle)
+    metadata = read_metadata(packed)
+    channels = metadata["network_data_format"]["inputs"]["image"]["num_channels"]
+    if channels != 1:
+        raise InputError(f"{packed.name} needs {channels} scans a case; a DICOM series is one")
+    series = read_series(input)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / packed.name
+        write_folder(packed, folder)
+        for check in static_checks(packed, folder).values():
+            check()
+        config = ConfigParser.load_config_file(str(folder / "configs" / "inference.json"))
+        axis = ConfigParser(config).get("plans#2#slice_axis", 2) if slice_axis is None else slice_axis
+        voxels, affine = series.scan(axis)
+        write_volume(Path(temporary) / "labels.nii.gz", voxels, affine)
+        arguments = {"input": f"{temporary}/labels.nii.gz", "output_dir": str(output_dir), "bundle_root": str(folder)}
+        workflow = ConfigWorkflow(str(folder / "configs" / "inference.json"), workflow_type="infer", **arguments)
+        workflow.initialize()
+        workflow.run()
+    names = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
+    classes = {int(number): name for number, name in names.items() if int(number) > 0}
+    segmentation = make_segmentation(
+        series, Path(output_dir) / "labels.nii.gz", classes, axis, packed.name, packed.version
+    )
+    with atomic_path(Path(output_dir) / "segmentation.dcm") as file:
+        segmentation.save_as(file)
+        check_geometry(highdicom.seg.segread(file), series)
+    print(f"{Path(output_dir) / 'segmentation.dcm'}: {', '.join(classes.values())} on {len(series.images)} images")
+
+
+def read_series(folder: str | Path) -> Series:
+    """Read a folder that holds one DICOM series.
+
+    Raises:
+        InputError: no DICOM images, images of several series, or slices that are no evenly spaced volume.
+    """
+    highdicom = _highdicom()
+    import pydicom
+
+    files = sorted(file for file in Path(folder).glob("*") if file.is_file() and file.name != "DICOMDIR")
+    images = []
+    for file in files:
+        try:
+            images.append(pydicom.dcmread(file))
+        except (pydicom.errors.InvalidDicomError, EOFError, OSError) as error:
+            raise InputError(
+                f"{file} is not a readable DICOM file ({error}); a series folder holds nothing else"
+            ) from error
+        if "PixelData" not in images[-1]:
+            raise InputError(f"{file} is DICOM but no image")
+    if not images:
+        raise InputError(f"expected a folder with the files of a DICOM series at {folder}, found none")
+    series = sorted({str(image.SeriesInstanceUID) for image in images})
+    if len(series) > 1:
+        raise InputError(f"expected one DICOM series in {folder}, found {len(series)}: {', '.join(series[:3])}")
+    try:
+        volume = highdicom.get_volume_from_series(images, dtype=np.float32)
+    except (ValueError, RuntimeError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"the series in {folder} is no volume of evenly spaced slices ({reason})") from error
+    return Series(images, volume)
+
+
+def make_segmentation(
+    series: Series, labels: str | Path, classes: Mapping[int, str], slice_axis: int, name: str, version: str
+) -> Any:
+    """Return labels as a binary DICOM segmentation that refers to the images of a series.
+
+    Args:
+        series: the source.
+        labels: NIfTI label map on the voxels of ``series.scan(slice_axis)``.
+        classes: label 1, 2, ... to its name.
+        slice_axis: as the scan was made.
+        name: of the algorithm.
+        version: of the algorithm.
+
+    Raises:
+        InputError: the label map lies elsewhere, or holds other labels.
+    """
+    highdicom = _highdicom()
+    from pydicom.sr.codedict import codes
+
+    found = read_labels(labels)
+    voxels, affine = series.scan(slice_axis)
+    if found.array.shape != voxels.shape or np.abs(found.affine - affine).max() > TOLERANCE_MM:
+        raise InputError(
+            f"{labels} does not lie on the voxels of the series: shape {found.array.shape}, {voxels.shape}"
+        )
+    if found.array.max() > len(classes) or sorted(classes) != list(range(1, len(classes) + 1)):
+        raise InputError(f"expected labels 0 to {len(classes)} in {labels}, found {found.array.max()}")
+    algorithm = highdicom.AlgorithmIdentificationSequence(name, codes.DCM.ArtificialIntelligence, version)
+    return highdicom.seg.Segmentation(
+        source_images=series.images,
+        pixel_array=series.volume.with_array(found.array.transpose(_order(slice_axis)).astype(np.uint8)),
+        segmentation_type="BINARY",
+        segment_descriptions=[_describe(number, text, algorithm) for number, text in sorted(classes.items())],
+        series_instance_uid=highdicom.UID(),
+        series_number=1000,
+        sop_instance_uid=highdicom.UID(),
+        instance_number=1,
+        manufacturer="regionwise",
+        manufacturer_model_name=name,
+        software_versions=version,
+        device_serial_number="none",
+        omit_empty_frames=False,
+    )
+
+
+def check_geometry(segmentation: Any, series: Series) -> None:
+    """Check that a DICOM segmentation lies on the voxels of its source, in its frame of reference.
+
+    Raises:
+        InputError: it does not.
+    """
+    written = segmentation.get_volume(combine_segments=True)
+    source = series.volume
+    same_frame = written.frame_of_reference_uid == source.frame_of_reference_uid
+    if not same_frame or not written.geometry_equal(source, tol=TOLERANCE_MM):
+        raise InputError(
+            f"the segmentation does not lie on the voxels of its source: {written.spatial_shape} at "
+            f"{written.position}, source {source.spatial_shape} at {source.position}"
+        )
+
+
+def _order(slice_axis: int) -> list[int]:
+    """Return the order of axes between (slice, row, column) and the scan; it is its own inverse."""
+    if slice_axis not in (0, 2):
+        raise InputError(f"expected --slice_axis to be 0 or 2, found {slice_axis!r}")
+    return [0, 1, 2] if slice_axis == 0 else [2, 1, 0]
+
+
+def _describe(number: int, name: str, algorithm: Any) -> Any:
+    from pydicom.sr.codedict import codes
+
+    known = next((code for text, code in PROPERTY_TYPES.items() if text in name.lower()), "AnatomicalStructure")
+    category = "MorphologicallyAbnormalStructure" if known in ABNORMAL else "AnatomicalStructure"
+    return _highdicom().seg.SegmentDescription(
+        segment_number=number,
+        segment_label=name,
+        segmented_property_category=getattr(codes.SCT, category),
+        segmented_property_type=getattr(codes.SCT, known),
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=algorithm,
+    )
+
+
+def _highdicom() -> ModuleType:
+    try:
+        import highdicom
+    except ImportError as error:
+        raise InputError(f"DICOM needs {error.name}; pip install pydicom highdicom") from error
+    return highdicom
