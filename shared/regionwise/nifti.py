@@ -12,6 +12,17 @@ import numpy as np
 from .errors import InputError
 from .files import atomic_path
 
+# What nibabel raises for a file that is no NIfTI, whose header makes no sense, or that ends too early.
+UNREADABLE = (
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    OSError,
+    EOFError,
+    OverflowError,
+    ValueError,
+    zlib.error,
+)
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -44,7 +55,7 @@ def read_header(path: str | os.PathLike) -> nib.Nifti1Image:
         raise InputError(f"expected a NIfTI file at {path}, found none")
     try:
         return nib.load(path)
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError, zlib.error, ValueError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} is not a readable NIfTI file ({_first_line(error)}); copy it again") from error
 
 
@@ -99,7 +110,7 @@ def _voxels(image: nib.Nifti1Image, path: str | os.PathLike, dtype: type | None 
             # nibabel stops before the checksum at the end of the stream and would not see a damaged file.
             image = type(image).from_bytes(gzip.decompress(Path(path).read_bytes()))
         return np.asarray(image.dataobj, dtype=dtype)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} is damaged or truncated ({_first_line(error)}); copy it again") from error
 
 
