@@ -19,6 +19,18 @@ LAST = "last.pt"
 BEST = "model.pt"
 LAST_WEIGHTS = "model_last.pt"
 
+# What torch.load raises for bytes that are no checkpoint: its unpickler looks things up in what it has read so far.
+UNREADABLE = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+
 
 def inference_weights(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Return a DynUNet's weights without its deep-supervision heads, as the network without them names its weights.
@@ -45,7 +57,7 @@ def load_checkpoint(path: str | os.PathLike) -> Any:
         raise InputError(f"expected a checkpoint at {path}, found none; train first or pass --checkpoint FILE")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{path} is not a readable checkpoint of tensors ({reason})") from error
 
