@@ -199,8 +199,10 @@ def settings_of(value: Any) -> Any:
         return str(value)
     if isinstance(value, Mapping):
         return {str(key): settings_of(item) for key, item in sorted(value.items(), key=lambda pair: str(pair[0]))}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
         return [settings_of(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((settings_of(item) for item in value), key=str)  # a set has another order in each process
     if isinstance(value, np.ndarray | torch.Tensor):
         return np.asarray(value).tolist()
     if isinstance(value, np.generic | torch.dtype | np.dtype):
