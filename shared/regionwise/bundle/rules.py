@@ -7,6 +7,8 @@ from typing import Any
 import torch
 
 from ..errors import InputError
+from ..evaluation.settings import PROTOCOLS
+from ..evaluation.structures import REGIONS
 from ..losses import make_loss
 
 
@@ -20,14 +22,19 @@ def _is_number(above: float, at_most: float = float("inf")) -> Callable[[Any], b
 
 def _is_device(value: Any) -> bool:
     try:
-        torch.device(value)
+        device = torch.device(value)
     except (RuntimeError, TypeError):
         return False
-    return True
+    return device.type != "cuda" or (device.index or 0) < torch.cuda.device_count()
 
 
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+def _is_files(value: Any) -> bool:
+    files = value if isinstance(value, list | tuple) else [value]
+    return bool(files) and all(isinstance(file, str) for file in files)
 
 
 def _is_sizes(value: Any) -> bool:
@@ -57,11 +64,17 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "spatial_dims": ("2 or 3", lambda value: value in (2, 3)),
     "map": ("'volume' or 'batch'", lambda value: value in ("volume", "batch")),
     "loss": ("the name of a loss", lambda value: isinstance(value, str)),
-    "device": ("a torch device such as cpu or cuda:0", _is_device),
+    "device": ("a torch device of this machine, such as cpu or cuda:0", _is_device),
     "resume": ("true or false", _is_flag),
     "amp": ("true or false", _is_flag),
+    "amp_dtype": ("'float16' or 'bfloat16'", lambda value: value in ("float16", "bfloat16")),
     "compile": ("true or false", _is_flag),
     "mirror": ("true or false", _is_flag),
+    "probabilities": ("true or false", _is_flag),
+    "save_probabilities": ("true or false", _is_flag),
+    "checkpoint": ("a file, or a list of them", _is_files),
+    "protocol": (f"one of {', '.join(PROTOCOLS)}", lambda value: isinstance(value, str) and value in PROTOCOLS),
+    "regions": (f"one of {', '.join(REGIONS)}, or null", lambda value: value is None or value in list(REGIONS)),
     "labelled_slices_only": ("true or false", _is_flag),
     "patch_size": ("a list of integers >= 1", _is_sizes),
     "filters": ("a list of integers >= 1", _is_sizes),
