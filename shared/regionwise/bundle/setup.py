@@ -88,6 +88,7 @@ def _split_flags(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
             positional.append(argument)
             continue
         key, equals, value = argument[2:].partition("=")
+        key = key.replace("-", "_")
         if equals:
             flags[key] = DefaultParseValue(value)
         elif index < len(arguments) and not arguments[index].startswith("--"):
