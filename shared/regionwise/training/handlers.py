@@ -122,7 +122,7 @@ class EarlyStopping:
     """End a run when the validation has not improved for ``patience`` epochs.
 
     It has no state of its own: the best epoch is the evaluator's, which a resumed run restores. Attach it after the
-    validation.
+    validation; epochs without one end nothing.
 
     Args:
         evaluator: the validation engine.
@@ -140,7 +140,8 @@ class EarlyStopping:
     def __call__(self, engine: Engine) -> None:
         """Make this epoch the last one if the best is too long ago."""
         best = self.evaluator.state.best_metric_epoch
-        if best != -1 and engine.state.epoch - best >= self.patience:
+        judged_now = self.evaluator.state.epoch == engine.state.epoch
+        if judged_now and best != -1 and engine.state.epoch - best >= self.patience:
             engine.state.max_epochs = engine.state.epoch
 
 
