@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from torch.utils.data import Sampler
 
+from ..errors import InputError
+
 
 class StreamSampler(Sampler[int]):
     """Yield sample numbers ``rank, rank + world_size, ...`` without end, from any position.
@@ -39,9 +41,14 @@ class ShareSampler(Sampler[int]):
         length: items in all.
         rank: of this process.
         world_size: processes that share the items.
+
+    Raises:
+        InputError: there are fewer items than processes; one without any would leave the others waiting for it.
     """
 
     def __init__(self, length: int, rank: int = 0, world_size: int = 1) -> None:
+        if length < world_size:
+            raise InputError(f"expected at least one case for each of {world_size} processes, found {length} cases")
         self.share = range(rank, length, world_size)
 
     def __len__(self) -> int:
