@@ -49,7 +49,6 @@ class Progress:
 
     def attach(self, engine: Engine) -> None:
         """Register with a trainer."""
-        engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.EPOCH_STARTED, self.start_epoch)
         engine.add_event_handler(Events.GET_BATCH_STARTED, self.start_waiting)
         engine.add_event_handler(Events.GET_BATCH_COMPLETED, self.stop_waiting)
@@ -64,7 +63,9 @@ class Progress:
         self.bar = tqdm(total=total, initial=engine.state.iteration, unit="it", disable=_off(self.show), leave=False)
 
     def start_epoch(self, engine: Engine) -> None:
-        """Reset what is measured per epoch."""
+        """Reset what is measured per epoch; the first opens the bar, since only then a resumed run is where it was."""
+        if self.bar is None:
+            self.start(engine)
         self.loss_sum, self.iterations, self.waited_s = 0.0, 0, 0.0
         self.epoch_started_s = time.monotonic()
         self.training_ended_s = self.epoch_started_s
@@ -107,7 +108,8 @@ class Progress:
 
     def close(self, engine: Engine) -> None:
         """Close the bar and say how the run ended."""
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
         if not self.show:
             return
         state = self.evaluator.state
