@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from regionwise.data.scans import scans
 from regionwise.errors import InputError
 
