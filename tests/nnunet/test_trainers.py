@@ -123,6 +123,16 @@ def test_the_loss_is_that_of_each_level_with_nnunets_weights(make_trainer, confi
     torch.testing.assert_close(trainer.loss(outputs, batch["target"]), expected, check_dtype=False)
 
 
+def test_the_papers_optimiser(make_trainer):
+    trainer = make_trainer("nnUNetTrainerRRW")
+    trainer.initialize()
+    group = trainer.optimizer.param_groups[0]
+    assert type(trainer.optimizer) is torch.optim.Adam
+    assert (group["lr"], group["weight_decay"]) == (1e-4, 3e-5)
+    trainer.lr_scheduler.step(500)  # of 1000
+    assert group["lr"] == pytest.approx(1e-4 * 0.5**0.9)
+
+
 @pytest.mark.parametrize("loss", ["focal", "wce_rrw", "hausdorff_one_sided+ce:equal", "inverse_distance+dice:gradual"])
 def test_a_step_with_other_losses(make_trainer, loss):
     trainer = make_trainer(trainer_name(loss), "2d")

@@ -1,8 +1,8 @@
 """nnU-Net v2 trainers: one for each loss of this package. Needs nnunetv2."""
 
+import torch
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from torch import nn
+from nnunetv2.training.nnUNetTrainer.variants.optimizer.nnUNetTrainerAdam import nnUNetTrainerVanillaAdam
 
 from ..errors import InputError
 from ..losses import LOSS_NAMES, LossSchedule, make_loss
@@ -10,8 +10,12 @@ from .loss import LevelLosses, level_spacings
 from .names import trainer_name
 
 
-class RegionWiseTrainer(nnUNetTrainer):
-    """nnU-Net's trainer with another loss; everything else is nnU-Net's.
+class RegionWiseTrainer(nnUNetTrainerVanillaAdam):
+    """nnU-Net's trainer with another loss and the paper's optimiser, Adam at 0.0001; everything else is nnU-Net's.
+
+    A region-wise loss is linear in the probabilities: its gradient vanishes where the softmax is saturated, also where
+    it is wrong. nnU-Net's step (SGD, 0.01, momentum 0.99) led there; README.md has the figures. All trainers have the
+    one optimiser, so that a comparison of theirs is one of losses.
 
     The super() calls let it be combined with other variants:
     ``class nnUNetTrainerRRW_100epochs(nnUNetTrainerRRW, nnUNetTrainer_100epochs)``.
@@ -22,7 +26,13 @@ class RegionWiseTrainer(nnUNetTrainer):
 
     loss_name = "rrw"
 
-    def _build_loss(self) -> nn.Module:
+    # nnU-Net reads the names of these arguments, to make the trainer again from a checkpoint.
+    def __init__(self, plans: dict, configuration: str, fold: int, dataset_json: dict, device: torch.device) -> None:
+        """Take nnU-Net's arguments."""
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.initial_lr = 1e-4
+
+    def _build_loss(self) -> torch.nn.Module:
         """Return the loss, with nnU-Net's weights of the levels.
 
         Raises:
