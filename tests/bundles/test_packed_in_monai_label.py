@@ -7,6 +7,7 @@ read ids of the configuration, none of which may need regionwise.
 import json
 import sys
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -79,3 +80,19 @@ def test_the_device_can_be_replaced_after_parsing(packed, tmp_path):
     parser.get_parsed_content("network_def", instantiate=True)
     parser.config.update({"device": "cpu"})
     assert parser.get_parsed_content("network", instantiate=True) is not None
+
+
+def test_monai_label_itself_gives_the_voxels_of_inference_json(tmp_path):
+    """Run where MONAI Label is installed; kits_rrw, because Spacingd of MONAI 1.6.1 fails on its key `image_path`."""
+    label = pytest.importorskip("monailabel.tasks.infer.bundle", exc_type=ImportError)
+    file = pack_tiny(tmp_path, "kits_rrw")
+    root = unpack(file, tmp_path / "model")
+    scan = write_scan(tmp_path / "scan.nii.gz", shape=(6, 36, 5))
+    expected, affine = expected_labels("kits_rrw", file, scan, tmp_path / "expected")
+    task = label.BundleInferTask(str(root), conf={})
+    assert task.is_valid()
+    assert sorted(task.labels.values()) == [1, 2]
+    request = {"image": str(scan), "device": "cpu", "model": "kits_rrw", "model_filename": "model.pt"}
+    found = nib.load(task({**request, "result_extension": ".nii.gz"})[0])
+    np.testing.assert_array_equal(np.asanyarray(found.dataobj), expected)
+    np.testing.assert_allclose(found.affine, affine, atol=1e-4)
