@@ -38,10 +38,6 @@ def write_source(root: Path, name: str = "acdc_rrw") -> Path:
     """Copy a bundle of the repository, without what running it left there."""
     folder = root / name
     shutil.copytree(BUNDLES / name, folder, ignore=shutil.ignore_patterns("models", "eval"))
-    card = folder / "docs" / "README.md"
-    card.parent.mkdir(exist_ok=True)
-    if not card.is_file():
-        card.write_text("# A model card\n")
     return folder
 
 
