@@ -1,0 +1,43 @@
+import pytest
+import torch
+from regionwise import distributed
+from regionwise.errors import InputError
+
+
+def test_without_torchrun_the_message_says_how_to_start(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(InputError, match=r"multi_gpu\.json needs torchrun: torchrun --nproc_per_node N"):
+        distributed.start()
+
+
+def test_one_process_is_the_main_process_and_waits_for_nobody():
+    assert not distributed.is_distributed()
+    assert distributed.is_main_process()
+    distributed.barrier()
+    distributed.stop()
+
+
+def test_processes_share_a_batch_evenly():
+    assert distributed.share_of(12, 1) == 12
+    assert distributed.share_of(12, 3) == 4
+    with pytest.raises(InputError, match="expected --batch_size to be a multiple of the 5 processes, found 12"):
+        distributed.share_of(12, 5)
+
+
+def test_a_network_is_wrapped_only_for_several_processes():
+    network = torch.nn.Linear(2, 2)
+    assert distributed.synchronized(network) is network
+
+
+def test_a_process_group_of_one_averages_gradients_and_is_left_again(monkeypatch, tmp_path):
+    for key, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}.items():
+        monkeypatch.setenv(key, value)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    try:
+        distributed.start()  # joins the group that is there
+        assert distributed.is_distributed() and distributed.is_main_process()
+        wrapped = distributed.synchronized(torch.nn.Linear(2, 2), world_size=2)
+        assert isinstance(wrapped, torch.nn.parallel.DistributedDataParallel)
+    finally:
+        distributed.stop()
+    assert not distributed.is_distributed()

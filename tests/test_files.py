@@ -1,0 +1,83 @@
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+
+import pytest
+from regionwise.files import atomic_folder, atomic_path, write_json, write_text
+
+
+def test_a_file_appears_whole_and_nothing_else_does(tmp_path):
+    with atomic_path(tmp_path / "new" / "scan.nii.gz") as temporary:
+        assert temporary.parent == tmp_path / "new"
+        assert temporary.name.endswith(".nii.gz")
+        temporary.write_text("content")
+        assert not (tmp_path / "new" / "scan.nii.gz").exists()
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["scan.nii.gz"]
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+    with pytest.raises(ZeroDivisionError), atomic_path(file) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_is_as_readable_as_the_umask_says(tmp_path):
+    old = os.umask(0o022)
+    try:
+        write_text(tmp_path / "a.txt", "x")
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o644
+
+
+def test_a_folder_appears_whole(tmp_path):
+    with atomic_folder(tmp_path / "case") as temporary:
+        (temporary / "a.npy").write_text("x")
+        assert not (tmp_path / "case").exists()
+    assert [file.name for file in tmp_path.rglob("*")] == ["case", "a.npy"]
+
+
+def test_an_error_leaves_no_folder(tmp_path):
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "case") as temporary:
+        (temporary / "a.npy").write_text("x")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_writers_of_a_folder_the_first_stays(tmp_path):
+    with atomic_folder(tmp_path / "case") as slow:
+        (slow / "who").write_text("slow")
+        with atomic_folder(tmp_path / "case") as fast:
+            (fast / "who").write_text("fast")
+    assert (tmp_path / "case" / "who").read_text() == "fast"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("writer", ["atomic_path", "atomic_folder"])
+def test_a_process_that_is_killed_leaves_no_result(tmp_path, writer):
+    code = f"""
+import os, signal
+from regionwise.files import {writer}
+with {writer}({str(tmp_path / "result")!r}) as temporary:
+    (temporary / "part" if temporary.is_dir() else temporary).write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    assert not (tmp_path / "result").exists()
+    assert all(left.name.startswith(".writing-") for left in tmp_path.iterdir())
+
+
+def test_json_is_strict(tmp_path):
+    write_json(tmp_path / "a.json", {"dice": None})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"dice": None}
+    with pytest.raises(ValueError, match="Out of range float values"):
+        write_json(tmp_path / "b.json", {"dice": float("nan")})
+    assert not (tmp_path / "b.json").exists()
