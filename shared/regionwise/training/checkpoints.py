@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,10 +26,12 @@ UNREADABLE = (
     zipfile.BadZipFile,
     RuntimeError,
     EOFError,
-    ValueError,
+    struct.error,
+    ArithmeticError,
+    AttributeError,
     LookupError,
     TypeError,
-    AttributeError,
+    ValueError,
 )
 
 
@@ -148,12 +151,9 @@ class Checkpoints:
         if not self.resume or not path.is_file():
             return
         content = load_checkpoint(path)
-        problem = mismatch(self.parts["network"].state_dict(), content["network"])
+        problem = self._misfit(content, engine)
         if problem:
-            raise InputError(f"cannot resume from {path}: {problem}; resume with the settings of the first run")
-        planned = content["scheduler"].get("total_iters")
-        if planned is not None and planned != engine.state.max_epochs:
-            raise InputError(f"cannot resume from {path}: it was started with --epochs {planned}; pass the same")
+            raise InputError(f"cannot resume from {path}: {problem}")
         for name, part in self.parts.items():
             part.load_state_dict(content[name])
         if engine.scaler is not None and content["scaler"] is not None:
@@ -162,6 +162,22 @@ class Checkpoints:
         self.evaluator.state.best_metric = content["best_metric"]
         self.evaluator.state.best_metric_epoch = self.saved_best_epoch = content["best_metric_epoch"]
         self.sampler.position = content["iteration"] * self.batch_size
+
+    def _misfit(self, content: Any, engine: Engine) -> str:
+        """Say why a last state does not continue as this run ("" where it does)."""
+        needed = {*self.parts, "scaler", "epoch", "iteration", "best_metric", "best_metric_epoch"}
+        if not isinstance(content, Mapping) or not needed <= content.keys():
+            return "it is not the last state of a run; train without --resume"
+        problem = mismatch(self.parts["network"].state_dict(), content["network"])
+        if problem:
+            return f"{problem}; resume with the settings of the first run"
+        planned = content["scheduler"].get("total_iters")
+        if planned is not None and planned != engine.state.max_epochs:
+            return f"it was started with --epochs {planned}; pass the same"
+        if content["iteration"] != content["epoch"] * engine.state.epoch_length:
+            length = content["iteration"] // content["epoch"]
+            return f"it was started with --iterations_per_epoch {length}; pass the same"
+        return ""
 
     def store(self, engine: Engine) -> None:
         """Save the last state and, after a new best validation, the best weights."""
