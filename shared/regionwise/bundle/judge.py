@@ -1,6 +1,8 @@
 """Judge the predictions of a bundle's evaluation with `regionwise.evaluation`."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from ..distributed import barrier, is_main_process
@@ -19,6 +21,7 @@ def evaluate_datalist(
     protocol: str = "full",
     probabilities: str | None = None,
     about: Mapping[str, Any] | None = None,
+    checkpoint: str | Sequence[str] = (),
 ) -> None:
     """Measure the predictions of the cases of a datalist and write cases.csv, summary.json and report.html.
 
@@ -32,7 +35,8 @@ def evaluate_datalist(
         regions: name of a set of regions to measure beside the classes, such as ``brats``.
         protocol: ``full``, or ``paper`` (only slices that hold a label).
         probabilities: folder with class probabilities, for the calibration; None for none.
-        about: what the report should say of the run: dataset, section, split, checkpoint, ...
+        about: what the report should say of the run: bundle, section, split, ...
+        checkpoint: the weights that were judged, one file or several; the report names them by their SHA-256.
     """
     barrier()
     if not is_main_process():
@@ -46,4 +50,7 @@ def evaluate_datalist(
         cases, more = with_probabilities(cases, probabilities)
         problems = [*problems, *more]
     said = {key: str(value) for key, value in (about or {}).items()}
+    files = [checkpoint] if isinstance(checkpoint, str) else checkpoint
+    if files:
+        said["weights_sha256"] = " ".join(sha256(Path(file).read_bytes()).hexdigest() for file in files)
     evaluate_cases(cases, out, settings, problems=problems, about=said)

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def pack(bundle: str, checkpoint: str, out: str = "dist", evaluation: str | None
     name, number = folder.resolve().name, metadata["version"]
     weights_file, network = _find_run(Path(checkpoint))
     summary, cases = _read_evaluation(_find_evaluation(weights_file.parent, evaluation, force))
+    _check_judged(summary, weights_file)
     code = package_files()
     contents = _sources(folder)
     for path in [path for path in contents if path.startswith("configs/") and path.endswith(".json")]:
@@ -123,6 +125,15 @@ def _read_evaluation(folder: Path | None) -> tuple[dict[str, Any] | None, set[st
     table = folder / "cases.csv"
     rows = csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))) if table.is_file() else []
     return _json(folder / "summary.json"), {row["case"] for row in rows}
+
+
+def _check_judged(summary: dict[str, Any] | None, weights_file: Path) -> None:
+    """Refuse an evaluation that says it judged other weights; one from another tool says nothing."""
+    judged = (summary or {}).get("about", {}).get("weights_sha256")
+    if judged is not None and judged != sha256(weights_file.read_bytes()).hexdigest():
+        raise InputError(
+            f"the evaluation judged other weights than {weights_file}; evaluate these, or name the right --evaluation"
+        )
 
 
 def _weights(inference_config: bytes, file: Path) -> bytes:

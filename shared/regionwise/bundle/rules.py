@@ -9,6 +9,7 @@ import torch
 from ..errors import InputError
 from ..evaluation.settings import PROTOCOLS
 from ..evaluation.structures import REGIONS
+from ..flags import is_on
 from ..losses import make_loss
 
 
@@ -29,7 +30,11 @@ def _is_device(value: Any) -> bool:
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
+    try:
+        is_on(value)
+    except InputError:
+        return False
+    return True
 
 
 def _is_files(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import __version__
 from ..metrics import OVERLAP_RULE, POLICY, ReliabilityBins, detection_counts, expected_calibration_error
 from .definitions import metric
 from .measure import CaseResult, Row
@@ -127,7 +128,8 @@ def _describe_settings(rows: Sequence[Row], structures: Sequence[Structure], set
         "empty_masks": POLICY,
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("regionwise", "numpy", "scipy", "nibabel")},
+            "regionwise": __version__,  # a packed bundle carries the package without installing it
+            **{name: version(name) for name in ("numpy", "scipy", "nibabel")},
         },
     }
 
