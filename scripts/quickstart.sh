@@ -19,9 +19,9 @@ done
 # Settings for two CPU cores and small synthetic scans; the bundles' own defaults are the paper's, for a GPU.
 network='--filters [16,32,64,128] --kernel_size [3,3,3,3] --upsampling [2,2,2]'
 case "$dataset" in
-    acdc) reader=acdc subjects=16 settings="$network --patch_size [96,96] --batch_size 8 --learning_rate 0.003 --epochs 12" ;;
-    brats) reader=brats subjects=16 settings="$network --patch_size [96,96] --batch_size 8 --learning_rate 0.003 --epochs 12" ;;
-    kits) reader=kits subjects=16 settings="$network --patch_size [256,256] --batch_size 2 --learning_rate 0.003 --epochs 12" ;;
+    acdc) reader=acdc subjects=16 settings="$network --patch_size [96,96] --batch_size 8 --learning_rate 0.003 --epochs 8" ;;
+    brats) reader=brats subjects=16 settings="$network --patch_size [96,96] --batch_size 8 --learning_rate 0.003 --epochs 8" ;;
+    kits) reader=kits subjects=16 settings="$network --patch_size [256,256] --batch_size 2 --learning_rate 0.003 --epochs 8" ;;
     hippocampus) reader=msd subjects=16 settings="" ;;
     *) fail "there is no dataset $dataset; choices: acdc, brats, kits, hippocampus" ;;
 esac
@@ -31,7 +31,7 @@ out="${out:-quickstart/$dataset}"
 bundle="bundles/${dataset}_rrw"
 
 . scripts/environment.sh
-export PYTHONWARNINGS=ignore::UserWarning:monai
+export PYTHONWARNINGS=ignore::UserWarning:monai.bundle.scripts
 started=$SECONDS
 if [ -z "$data" ]; then
     data="$out/data"
