@@ -1,5 +1,6 @@
 import pytest
 from regionwise.errors import InputError, did_you_mean, find_input_error
+from torch.utils.data import DataLoader, Dataset
 
 
 def test_the_nearest_name_is_suggested():
@@ -39,3 +40,23 @@ def test_an_input_error_finds_itself():
 def test_other_errors_stay_what_they_are():
     assert find_input_error(KeyError("x")) is None
     assert find_input_error(None) is None
+
+
+class Bad(Dataset):
+    def __init__(self, chain):
+        self.chain = chain
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        if self.chain is None:
+            raise InputError("the file is missing")
+        wrapped(self.chain)
+
+
+@pytest.mark.parametrize("chain", [None, True, False])
+def test_an_error_of_a_loaders_process_is_found_in_its_text(chain):
+    with pytest.raises(RuntimeError if chain is not None else InputError, match="DataLoader worker process") as caught:
+        list(DataLoader(Bad(chain), num_workers=1))
+    assert str(find_input_error(caught.value)) == "the file is missing"
