@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from monai.bundle import ConfigWorkflow
-
 from regionwise.data.phantom import phantom
 from regionwise.losses import LOSS_NAMES
 
