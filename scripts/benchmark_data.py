@@ -141,7 +141,8 @@ def memory_rows(folder: Path, quick: bool, limit_gib: float) -> Iterator[list[st
     settings = {
         "dataset_dir": data, "output_dir": folder / "full" / "run", "cache_dir": folder / "full" / "store",
         "filters": SMALL, "patch_size": [size, size], "batch_size": 2, "epochs": 1, "iterations_per_epoch": 20,
-        "split": "kfold", "folds": 2, "num_workers": 1, "train#preprocessing#transforms#1#spatial_size": [-1, size, size],
+        "split": "kfold", "folds": 2, "num_workers": 1,
+        "train#preprocessing#transforms#1#spatial_size": [-1, size, size],
     }  # fmt: skip
     pairs = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
     config = BUNDLES / "kits_rrw" / "configs" / "train.json"
