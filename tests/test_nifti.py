@@ -87,9 +87,7 @@ def test_a_truncated_file_is_refused_down_to_its_checksum(tmp_path, bytes_lost):
         read_image(path)
 
 
-@settings(
-    deadline=None, derandomize=True, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, derandomize=True, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), max_size=4),
     length=st.integers(0, 480),

@@ -122,7 +122,7 @@ BAD_VALUES = {
     "amp": ["no"],
     "amp_dtype": ["float99", 16],
     "compile": [0],
-    "mirror": ["false"],
+    "mirror": ["no", 0],
     "probabilities": [3],
     "save_probabilities": ["x"],
     "checkpoint": [5, [], [5], None],
@@ -148,6 +148,7 @@ def test_a_value_of_the_wrong_kind_or_out_of_range(name):
 
 
 GOOD_VALUES = {
+    "resume": [True, "true", "False"],  # the runner keeps true and false as text
     "max_minutes": [None, 0.5],
     "patience": [None, 1],
     "foreground_fraction": [0, 0.33, 1],
