@@ -16,6 +16,7 @@ from .lint import find_problems
 RUNNER_ARGUMENTS = {
     "run_id", "init_id", "final_id", "meta_file", "config_file", "logging_file", "tracking", "args_file",
     "workflow_name", "workflow_type", "properties_path",
+    "tracking_uri", "experiment_name", "run_name", "save_execute_config",  # of --tracking mlflow
 }  # fmt: skip
 
 
