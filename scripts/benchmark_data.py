@@ -133,36 +133,35 @@ def bytes_of(store: Path) -> int:
 
 
 def memory_rows(folder: Path, quick: bool, limit_gib: float) -> Iterator[list[str]]:
-    """Yield the table lines of training at full resolution: with an empty store, and with the one that left behind."""
+    """Yield the table lines of a short run at full resolution: preprocessing, then training and validation."""
     size, slices = (128, 40) if quick else (512, 600)
     data = folder / "full" / "kits"
     if not data.is_dir():
         write_kits(data, cases=2, size=size, slices=slices)
-    settings = {
-        "dataset_dir": data, "output_dir": folder / "full" / "run", "cache_dir": folder / "full" / "store",
-        "filters": SMALL, "patch_size": [size, size], "batch_size": 2, "epochs": 1, "iterations_per_epoch": 20,
-        "split": "kfold", "folds": 2, "num_workers": 1,
-        "train#preprocessing#transforms#1#spatial_size": [-1, size, size],
-    }  # fmt: skip
-    pairs = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
-    config = BUNDLES / "kits_rrw" / "configs" / "train.json"
-    train = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(config), *pairs]
-    without = ["--val_interval", "2"]
-    for what, command in (
-        ("preprocess two cases and train", train + without),
-        ("train, store ready", train + without),
-        ("train and validate, store ready", train),
-    ):
-        name = f"kits at full resolution {slices}x{size}x{size}: {what}"
-        try:
-            seconds, gib = measured(command, limit_gib)
-        except MemoryError:
-            yield [name, "", f"> {limit_gib:g} GiB", "", "", f"<= {MEMORY_GIB:g} GiB", "no", ""]
-            continue
-        met = "yes" if gib <= MEMORY_GIB else "no"
-        yield [name, "", f"{gib:.2f} GiB", f"{seconds:.0f} s", "", f"<= {MEMORY_GIB:g} GiB", met, ""]
-    stored = bytes_of(folder / "full" / "store") / 2 / GIB
-    yield [f"kits at full resolution {slices}x{size}x{size}: store, per case", "", f"{stored:.2f} GiB", *[""] * 5]
+    what = f"kits at full resolution, {slices}x{size}x{size}"
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        run, store = Path(temporary) / "run", Path(temporary) / "store"
+        settings = {
+            "dataset_dir": data, "output_dir": run, "cache_dir": store, "filters": SMALL, "patch_size": [size, size],
+            "batch_size": 2, "epochs": 1, "iterations_per_epoch": 20, "split": "kfold", "folds": 2, "num_workers": 1,
+            "train#preprocessing#transforms#1#spatial_size": [-1, size, size],
+        }  # fmt: skip
+        pairs = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
+        config = BUNDLES / "kits_rrw" / "configs" / "train.json"
+        train = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(config), *pairs]
+        for step, command in (
+            ("preprocess", [*train, "--run", "$[len(@train#dataset), len(@validate#dataset)]"]),
+            ("train and validate", train),
+        ):
+            try:
+                seconds, gib = measured(command, limit_gib)
+            except MemoryError:
+                yield [f"{what}: {step}", "", f"> {limit_gib:g} GiB", "", "", f"<= {MEMORY_GIB:g} GiB", "no", ""]
+                continue
+            met = "yes" if gib <= MEMORY_GIB else "no"
+            line = [f"{gib:.2f} GiB", f"{seconds:.0f} s in all", "", f"<= {MEMORY_GIB:g} GiB", met, ""]
+            yield [f"{what}: {step}", "", *line]
+        yield [f"{what}: store, per case", "", f"{bytes_of(store) / 2 / GIB:.2f} GiB", *[""] * 5]
 
 
 def main() -> None:

@@ -63,7 +63,8 @@ def measured(command: Sequence[str], limit_gib: float = 8.0) -> tuple[float, flo
     """
     start, peak = time.perf_counter(), 0.0
     with tempfile.TemporaryFile() as output:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the command does not outlive this process
+        # The command must not outlive this process.
+        handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             while process.poll() is None:
@@ -72,6 +73,7 @@ def measured(command: Sequence[str], limit_gib: float = 8.0) -> tuple[float, flo
                     raise MemoryError(f"stopped above {limit_gib:g} GiB: {' '.join(command)}")
                 time.sleep(0.05)
         finally:
+            signal.signal(signal.SIGTERM, handler)
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)  # its own group: itself and its workers
                 process.wait()
