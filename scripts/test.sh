@@ -13,6 +13,8 @@ if [ "${CI:-}" = true ] && ! command -v chromium chromium-browser google-chrome 
 fi
 ruff check .
 ruff format --check .
+# Tests are many small computations, some in two processes at once: more threads would only wait for each other.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 marks="not slow and not nnunet"
 if [ "${1:-}" = "--slow" ]; then marks="not nnunet"; shift; fi
 exec python -m pytest -m "$marks" "$@"
