@@ -175,6 +175,8 @@ def batch_distance(
         distance = torch_label_distance(labels, spacing)
         return torch_normalize(distance, labels, num_labels) if normalized else distance
     function = edt_normalized_distance if normalized else edt_label_distance
+    if num_labels is not None and num_labels <= 256:
+        labels = labels.to(torch.uint8)  # losses are given 64-bit labels: eight times as much to read
     images = plain(labels).cpu().numpy()
     if len(images) == 1:  # a volume: nothing to copy together
         return torch.from_numpy(function(images[0], spacing))[None].to(labels.device)

@@ -210,16 +210,17 @@ def _scatter(z: torch.Tensor, labels: torch.Tensor, own: torch.Tensor) -> None:
     if z.device.type != "cpu":
         z.fill_(1).scatter_(1, labels[:, None].long(), own[:, None])
         return
+    z.fill_(1)  # on all threads: where new memory is slow to come, each brings its own part
     # scatter needs 64-bit indices, which for a whole volume cost more than the map.
     for z_image, labels_image, own_image in zip(
         z.flatten(2).numpy(), labels.numpy(), own.flatten(1).numpy(), strict=True
     ):
         main = labels_image.flat[0] if labels_image.size else 0
         for part, index, label in other_voxels(labels_image, main):
-            z_image[:, part] = 1
-            z_image[main, part] = own_image[part]
+            piece = own_image[part]
+            z_image[main, part] = piece
             z_image[main, part][index] = 1
-            z_image[label, part.start + index] = own_image[part][index]
+            z_image[label, part.start + index] = piece[index]
 
 
 def _map_and_own_class(rw_map: Array, labels: Array) -> tuple[torch.Tensor, torch.Tensor]:
