@@ -172,7 +172,7 @@ EVALUATIONS = {
     "a checkpoint that is not there": ({"checkpoint": "none.pt"}, "expected a checkpoint at none.pt, found none"),
     "a checkpoint that does not fit": ({"filters": "[8,16,32,48]"}, "does not fit the network: "),
     "an unknown section": ({"section": "tset"}, "there is no section 'tset'"),
-    "an unknown protocol": ({"protocol": "papre"}, "expected --protocol to be one of full, paper, found 'papre'"),
+    "a protocol that only KiTS has": ({"protocol": "paper"}, "there is no id 'protocol' in "),
     "unknown regions": ({"regions": "brast"}, "expected --regions to be one of brats, or null, found 'brast'"),
     "no member": ({"checkpoint": "[]"}, "expected --checkpoint to be a file, or a list of them, found []"),
 }

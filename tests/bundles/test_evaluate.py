@@ -146,6 +146,12 @@ def test_the_largest_component_is_a_setting(trained, tmp_path):
     assert several
 
 
+def test_an_unknown_protocol_is_refused(trained, tmp_path):
+    result = evaluate_here(trained("kits"), tmp_path / "out", protocol="papre")
+    assert result.error == "expected --protocol to be one of full, paper, found 'papre'"
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_papers_protocol_counts_labelled_slices_only(trained, tmp_path):
     run = trained("kits")
     assert evaluate_here(run, tmp_path, protocol="paper").status == 0

@@ -60,14 +60,17 @@ def test_killed_and_resumed_equals_uninterrupted(trained, tmp_path):
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
 
-def test_other_epochs_are_refused(trained, tmp_path):
+def test_other_settings_are_refused_and_the_run_stays_as_it_was(trained, tmp_path):
     run = trained("hippocampus")
     first = train_here("hippocampus", run.data, tmp_path, run.cache, epochs=1)
-    before = (tmp_path / "last.pt").read_bytes()
-    longer = {**first.settings, "epochs": 3, "resume": "true"}
-    result = run_here(*arguments("training", config("hippocampus", "train"), **longer))
-    assert result.error == f"cannot resume from {tmp_path / 'last.pt'}: it was started with --epochs 1; pass the same"
-    assert (tmp_path / "last.pt").read_bytes() == before
+    names = ("last.pt", "run.json", "network.json")
+    before = [(tmp_path / name).read_bytes() for name in names]
+    for name, other, started in (("epochs", 3, 1), ("loss", "dice", "rrw"), ("seed", 5, 0)):
+        changed = {**first.settings, name: other, "resume": "true"}
+        result = run_here(*arguments("training", config("hippocampus", "train"), **changed))
+        problem = f"it was started with --{name} {started}; pass the same"
+        assert result.error == f"cannot resume from {tmp_path / 'last.pt'}: {problem}"
+        assert [(tmp_path / name).read_bytes() for name in names] == before
 
 
 def test_a_finished_run_is_not_trained_further(trained, tmp_path):

@@ -131,15 +131,17 @@ def test_a_damaged_checkpoint_is_one_line_or_reads(tmp_path, content):
 class Run:
     """A run with everything that a checkpoint holds."""
 
-    def __init__(self, folder, resume=False, epochs=4, dice=(0.1, 0.4, 0.3, 0.2), network=None):
+    def __init__(self, folder, resume=False, dice=(0.1, 0.4, 0.3, 0.2), network=None, **settings):
         self.losses, self.rates = [], []
         network = make_network() if network is None else network
+        settings = {"epochs": 4, "loss": "rrw", **settings}
+        epochs = settings["epochs"]
         self.optimizer = torch.optim.Adam(network.parameters(), 0.05)
         scheduler = torch.optim.lr_scheduler.PolynomialLR(self.optimizer, total_iters=epochs, power=0.9)
         sampler = StreamSampler()
         self.evaluator = make_evaluator(dice)
         self.checkpoints = Checkpoints(
-            folder, network, self.optimizer, scheduler, sampler, 2, self.evaluator, resume=resume
+            folder, network, self.optimizer, scheduler, sampler, 2, self.evaluator, settings, resume
         )
         handlers = [
             ValidationHandler(1, self.evaluator),
@@ -237,20 +239,14 @@ def test_a_run_killed_while_it_saves_resumes_from_the_epoch_before(tmp_path, mon
     assert str(best) == str(load_checkpoint(tmp_path / "whole" / "model.pt"))
 
 
-def test_a_run_is_resumed_with_the_epochs_it_was_planned_for(tmp_path):
-    Run(tmp_path).run()
-    with pytest.raises(
-        InputError, match=r"cannot resume from .*last\.pt: it was started with --epochs 4; pass the same"
-    ):
-        Run(tmp_path, resume=True, epochs=9).run()
-
-
-def test_a_run_is_resumed_with_epochs_of_the_same_length(tmp_path):
-    Run(tmp_path).run()
-    longer = Run(tmp_path, resume=True)
-    longer.trainer.state.epoch_length = 3
-    with pytest.raises(InputError, match=r"it was started with --iterations_per_epoch 2; pass the same"):
-        longer.run()
+@pytest.mark.parametrize(("name", "other"), [("epochs", 9), ("loss", "dice"), ("seed", 1)])
+def test_a_run_is_resumed_with_the_settings_it_was_started_with(tmp_path, name, other):
+    first = Run(tmp_path).run().checkpoints.settings.get(name)
+    before = (tmp_path / "last.pt").read_bytes()
+    message = rf"cannot resume from .*last\.pt: it was started with --{name} {first}; pass the same"
+    with pytest.raises(InputError, match=message):
+        Run(tmp_path, resume=True, **{name: other}).run()
+    assert (tmp_path / "last.pt").read_bytes() == before
 
 
 def test_a_run_is_resumed_with_the_network_it_was_started_with(tmp_path):

@@ -75,7 +75,7 @@ def test_the_bar_of_a_resumed_run_starts_where_the_run_was(tmp_path, terminal):
                 sampler,
                 2,
                 evaluator,
-                resume,
+                resume=resume,
             ),
         ]
         trainer = make_trainer(

@@ -118,6 +118,7 @@ class Checkpoints:
         sampler: `regionwise.data.StreamSampler` whose position is set on resuming.
         batch_size: samples an iteration, of this process.
         evaluator: the validation engine, whose best metric is kept.
+        settings: what a run must share with the one it goes on from, by the name it has on the command line.
         resume: go on from ``last.pt`` if there is one.
         others: more objects with ``state_dict`` and ``load_state_dict``, by name.
     """
@@ -131,13 +132,14 @@ class Checkpoints:
         sampler: Any,
         batch_size: int,
         evaluator: Engine,
+        settings: Mapping[str, Any] | None = None,
         resume: bool = False,
         others: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler, **(others or {})}
         self.sampler, self.batch_size = sampler, batch_size
-        self.evaluator, self.resume = evaluator, resume
+        self.evaluator, self.settings, self.resume = evaluator, dict(settings or {}), resume
         self.saved_best_epoch = -1
 
     def attach(self, engine: Engine) -> None:
@@ -151,7 +153,7 @@ class Checkpoints:
         if not self.resume or not path.is_file():
             return
         content = load_checkpoint(path)
-        problem = self._misfit(content, engine)
+        problem = self._misfit(content)
         if problem:
             raise InputError(f"cannot resume from {path}: {problem}")
         for name, part in self.parts.items():
@@ -163,20 +165,16 @@ class Checkpoints:
         self.evaluator.state.best_metric_epoch = self.saved_best_epoch = content["best_metric_epoch"]
         self.sampler.position = content["iteration"] * self.batch_size
 
-    def _misfit(self, content: Any, engine: Engine) -> str:
+    def _misfit(self, content: Any) -> str:
         """Say why a last state does not continue as this run ("" where it does)."""
-        needed = {*self.parts, "scaler", "epoch", "iteration", "best_metric", "best_metric_epoch"}
+        needed = {*self.parts, "scaler", "epoch", "iteration", "best_metric", "best_metric_epoch", "settings"}
         if not isinstance(content, Mapping) or not needed <= content.keys():
             return "it is not the last state of a run; train without --resume"
-        problem = mismatch(self.parts["network"].state_dict(), content["network"])
-        if problem:
+        for name, value in self.settings.items():
+            if (first := content["settings"].get(name)) != value:
+                return f"it was started with --{name} {first}; pass the same"
+        if problem := mismatch(self.parts["network"].state_dict(), content["network"]):
             return f"{problem}; resume with the settings of the first run"
-        planned = content["scheduler"].get("total_iters")
-        if planned is not None and planned != engine.state.max_epochs:
-            return f"it was started with --epochs {planned}; pass the same"
-        if content["iteration"] != content["epoch"] * engine.state.epoch_length:
-            length = content["iteration"] // content["epoch"]
-            return f"it was started with --iterations_per_epoch {length}; pass the same"
         return ""
 
     def store(self, engine: Engine) -> None:
@@ -185,7 +183,7 @@ class Checkpoints:
             return
         content = {name: part.state_dict() for name, part in self.parts.items()}
         content["scaler"] = engine.scaler.state_dict() if engine.scaler is not None else None
-        content |= {"epoch": engine.state.epoch, "iteration": engine.state.iteration}
+        content |= {"epoch": engine.state.epoch, "iteration": engine.state.iteration, "settings": self.settings}
         state = self.evaluator.state
         content |= {"best_metric": float(state.best_metric), "best_metric_epoch": int(state.best_metric_epoch)}
         weights = inference_weights(content["network"])

@@ -149,7 +149,7 @@ class RunRecord:
     """Write what a run was, at its start: ``network.json`` for using its weights, ``run.json`` for its reader.
 
     ``network.json`` holds the ids that inference and evaluation must share with the training; the runner takes it as
-    ``--args_file``.
+    ``--args_file``. Attach it after `Checkpoints`: a run that is refused there leaves the first run's record.
 
     Args:
         folder: where the files go.
