@@ -1,6 +1,9 @@
 """Checks of a packed bundle that run none of its code."""
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +16,7 @@ import torch
 from monai.utils import version_leq
 
 from ..errors import InputError
-from .archive import PackedBundle
+from .archive import PackedBundle, write_folder
 from .pack import REQUIRED_FILES
 from .packed import code_digest, package_files, read_weights
 
@@ -123,3 +126,18 @@ def static_checks(bundle: PackedBundle, folder: Path) -> dict[str, partial]:
         "versions": partial(check_versions, bundle),
         "weights": partial(check_weights, bundle, folder),
     }
+
+
+@contextmanager
+def checked_folder(bundle: PackedBundle) -> Iterator[Path]:
+    """Give the folder of a bundle, named as it is, in a temporary folder, after all static checks.
+
+    Raises:
+        InputError: a check fails.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / bundle.name
+        write_folder(bundle, folder)
+        for check in static_checks(bundle, folder).values():
+            check()
+        yield folder

@@ -1,6 +1,5 @@
 """DICOM in and out of a packed bundle: a series becomes a scan, its labels become a DICOM segmentation."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from ..errors import InputError
 from ..files import atomic_path
 from ..nifti import read_labels, write_volume
-from .archive import read_bundle, write_folder
-from .checks import read_metadata, static_checks
+from .archive import read_bundle
+from .checks import checked_folder, read_metadata
 
 # How far a voxel of the written segmentation may lie from the source's: text in DICOM has six digits or so.
 TOLERANCE_MM = 1e-2
@@ -73,16 +72,13 @@ def dicom(bundle: str, input: str, output_dir: str, slice_axis: int | None = Non
     if channels != 1:
         raise InputError(f"{packed.name} needs {channels} scans a case; a DICOM series is one")
     series = read_series(input)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / packed.name
-        write_folder(packed, folder)
-        for check in static_checks(packed, folder).values():
-            check()
+    with checked_folder(packed) as folder:
         config = ConfigParser.load_config_file(str(folder / "configs" / "inference.json"))
         axis = ConfigParser(config).get("plans#2#slice_axis", 2) if slice_axis is None else slice_axis
         voxels, affine = series.scan(axis)
-        write_volume(Path(temporary) / "labels.nii.gz", voxels, affine)
-        arguments = {"input": f"{temporary}/labels.nii.gz", "output_dir": str(output_dir), "bundle_root": str(folder)}
+        scan = folder.parent / "labels.nii.gz"
+        write_volume(scan, voxels, affine)
+        arguments = {"input": str(scan), "output_dir": str(output_dir), "bundle_root": str(folder)}
         workflow = ConfigWorkflow(str(folder / "configs" / "inference.json"), workflow_type="infer", **arguments)
         workflow.initialize()
         workflow.run()

@@ -1,7 +1,6 @@
 """A packed bundle's network for runtimes without MONAI: TorchScript and ONNX, compared with PyTorch."""
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from torch import nn
 from ..errors import InputError
 from ..files import atomic_path, write_text
 from ..training.checkpoints import load_weights
-from .archive import PackedBundle, read_bundle, write_folder
-from .checks import read_metadata, static_checks
+from .archive import PackedBundle, read_bundle
+from .checks import checked_folder, read_metadata
 from .packed_configs import json_bytes
 
 # Largest difference to PyTorch, relative to the largest logit, that rounding explains.
@@ -40,11 +39,7 @@ def export(bundle: str, out: str, formats: str = "ts,onnx") -> None:
     if unknown or not wanted:
         raise InputError(f"expected --formats to name ts, onnx or both, found {formats!r}")
     packed = read_bundle(bundle)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / packed.name
-        write_folder(packed, folder)
-        for check in static_checks(packed, folder).values():
-            check()
+    with checked_folder(packed) as folder:
         parser = ConfigParser()
         parser.read_config(str(folder / "configs" / "inference.json"))
         network = load_weights(parser.get_parsed_content("network_def"), folder / "models" / "model.pt").eval()

@@ -14,7 +14,7 @@ from monai.utils import version_leq
 from ..errors import InputError
 from ..files import atomic_folder
 from .archive import PackedBundle, read_bundle, write_folder
-from .checks import static_checks
+from .checks import checked_folder
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -31,11 +31,7 @@ def push(bundle: str, to: str, private: bool = True) -> None:
         private: whether a new repository can be seen by its owner only.
     """
     packed = read_bundle(bundle)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / packed.name
-        write_folder(packed, folder)
-        for check in static_checks(packed, folder).values():
-            check()
+    with checked_folder(packed) as folder:
         if Path(to).is_dir():
             _put(packed, Path(to) / packed.name / packed.version)
             return
@@ -44,7 +40,7 @@ def push(bundle: str, to: str, private: bool = True) -> None:
         with _hub_errors(hub, to):
             if _has_version(hub, to, packed.version):
                 raise InputError(f"{to} has version {packed.version} already; raise it in metadata.json and pack again")
-            address = push_to_hf_hub(to, packed.name, temporary, private=private, version=packed.version)
+            address = push_to_hf_hub(to, packed.name, str(folder.parent), private=private, version=packed.version)
         print(f"{packed.name} {packed.version}: {address}")
 
 
