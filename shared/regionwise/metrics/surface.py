@@ -12,6 +12,9 @@ from scipy.spatial import cKDTree
 
 from .empty import distance, similarity
 
+# Coordinates take several times the memory of the distances: a mask that is all noise has boundaries everywhere.
+_QUERIES_AT_ONCE = 1 << 20
+
 
 @dataclass(frozen=True)
 class SurfaceDistances:
@@ -72,10 +75,13 @@ def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm:
     lists = []
     for own, other, size in ((*edges, sizes[0]), (*reversed(edges), sizes[1])):
         distances_mm = np.zeros(size)
-        queries = _points(own & ~shared, spacing)
+        queries = np.flatnonzero(own & ~shared)
         if len(queries):
-            tree = cKDTree(_points(other, spacing), leafsize=24, balanced_tree=False, compact_nodes=False)
-            distances_mm[: len(queries)] = tree.query(queries)[0]
+            points_mm = _points_mm(np.flatnonzero(other), other.shape, spacing)
+            tree = cKDTree(points_mm, leafsize=24, balanced_tree=False, compact_nodes=False)
+        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+            some = queries[start : start + _QUERIES_AT_ONCE]
+            distances_mm[start : start + len(some)] = tree.query(_points_mm(some, own.shape, spacing))[0]
         lists.append(distances_mm)
     return SurfaceDistances(*lists, *sizes)
 
@@ -131,5 +137,5 @@ def surface_dice(surfaces: SurfaceDistances, tolerance_mm: float) -> float:
     return similarity(surfaces, lambda: within / (surfaces.prediction + surfaces.reference))
 
 
-def _points(mask: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
-    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=1) * spacing_mm
+def _points_mm(index: np.ndarray, shape: tuple[int, ...], spacing_mm: np.ndarray) -> np.ndarray:
+    return np.stack(np.unravel_index(index, shape), axis=1) * spacing_mm
