@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from benchmark import Row, busy_seconds, machine, print_line, report
 from full_size import GIB, measured, write_kits
+from measuring import Row, busy_seconds, machine, print_line, report
 from monai.bundle import ConfigParser
 from monai.data import CacheDataset
 from monai.transforms import Compose, EnsureTyped, RandCropByPosNegLabeld, RandSpatialCropd, SpatialPadd, SqueezeDimd

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from benchmark import machine, print_line
 from full_size import measured, write_kits
+from measuring import machine, print_line
 from monai.bundle import ConfigParser
 
 CONFIGS = Path(__file__).resolve().parents[1] / "bundles" / "kits_rrw" / "configs"

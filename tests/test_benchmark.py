@@ -11,7 +11,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 @pytest.fixture(scope="module")
 def benchmark():
     sys.path.insert(0, str(SCRIPTS))
-    yield runpy.run_path(str(SCRIPTS / "benchmark.py"))
+    yield runpy.run_path(str(SCRIPTS / "benchmark.py"))  # with what it imports from measuring.py
     sys.path.remove(str(SCRIPTS))
 
 

@@ -72,7 +72,8 @@ def evaluate(
         error_maps: write where prediction and reference differ to OUT/error_maps (1 false positive, 2 false negative,
             3 wrong class).
         worst: how many of the worst cases the report shows.
-        workers: processes; by default one a core.
+        workers: processes; by default one a core. A script that calls this with more than one needs
+            ``if __name__ == "__main__":`` around it, as always where Python starts processes.
         skip_bad: go on without cases that cannot be evaluated, and say so in summary and report.
 
     Returns:
@@ -126,7 +127,8 @@ def evaluate_cases(
         cases: what to measure; names must differ.
         out: folder to write to.
         settings: how to measure.
-        workers: processes; by default one a core.
+        workers: processes; by default one a core. A script that calls this with more than one needs
+            ``if __name__ == "__main__":`` around it, as always where Python starts processes.
         skip_bad: go on without cases that cannot be evaluated.
         problems: cases that are known to be bad already.
         worst: how many of the worst cases the report shows.
