@@ -117,11 +117,13 @@ BAD_VALUES = {
     "spatial_dims": [1, 4, [2], "two"],
     "map": ["slice", [], None],
     "loss": [["rrw"], 3, None],
+    "class_weights": [2, [], [1, 0], [1, "2"]],
     "device": ["gpu", "cuda:99", 3.5],
     "resume": ["yes", 1],
     "amp": ["no"],
     "amp_dtype": ["float99", 16],
     "compile": [0],
+    "gradient_signs": ["often"],
     "mirror": ["no", 0],
     "probabilities": [3],
     "save_probabilities": ["x"],
@@ -155,6 +157,7 @@ GOOD_VALUES = {
     "spatial_dims": [2, 3],
     "map": ["volume", "batch"],
     "loss": ["rrw", "rrw+dice:gradual"],
+    "class_weights": [None, [1, 2.5], (1, 3)],
     "device": ["cpu"],
     "checkpoint": ["a.pt", ["a.pt", "b.pt"]],
     "protocol": ["full", "paper"],
@@ -174,6 +177,14 @@ def test_values_that_are_right(name):
 def test_a_wrong_loss_says_which_there_are():
     (problem,) = wrong_values({"loss": "rww"})
     assert problem.startswith("there is no loss 'rww'; did you mean 'rrw'? choices: rrw, ")
+
+
+def test_class_weights_fit_the_loss_and_the_classes():
+    assert wrong_values({"loss": "rrw", "class_weights": [1, 2, 2], "num_classes": 3}) == []
+    (problem,) = wrong_values({"loss": "rrw", "class_weights": [1, 2], "num_classes": 3})
+    assert problem == "expected --class_weights of 3 numbers, one per class, found [1, 2]"
+    (problem,) = wrong_values({"loss": "dice", "class_weights": [1, 2, 2], "num_classes": 3})
+    assert problem == "loss 'dice' has no region-wise map, so class_weights would do nothing: leave it out"
 
 
 PLAN = {

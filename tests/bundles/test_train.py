@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from regionwise.training.checkpoints import load_checkpoint
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from .running import BUNDLES, arguments, config, half_written, run_here, run_process, train_here, training
 
@@ -15,6 +16,7 @@ SETTINGS = {
     "map of the batch": {"map": "batch"},
     "a loss that is not rectified": {"loss": "boundary"},
     "a scheduled pair of losses": {"loss": "rrw+ce:gradual", "epochs": 2, "iterations_per_epoch": 1},
+    "class emphasis": {"class_weights": [1, 2, 2, 2]},
     "processes that load": {"num_workers": 1},
     "3-D": {"spatial_dims": 3, "patch_size": [32, 32, 8], "upsampling": [[2, 2, 1], [2, 2, 2], [2, 2, 2]]},
 }
@@ -84,6 +86,19 @@ def test_the_settings_train(trained, tmp_path, what):
     assert len(epoch_lines(other.result.out)) == SETTINGS[what].get("epochs", 1)
     assert "Dice" in other.result.out
     assert other.network["spatial_dims"] == SETTINGS[what].get("spatial_dims", 2)
+
+
+def test_the_signs_of_the_gradient_on_request(trained, tmp_path):
+    run = trained("acdc")
+    other = train_here("acdc", run.data, tmp_path / "run", run.cache, gradient_signs="true")
+    assert other.result.status == 0, other.result.err
+    read = {}
+    for folder in (run.folder, other.folder):
+        events = [EventAccumulator(str(path)).Reload() for path in folder.glob("events*")]
+        read[folder] = {tag: one.Scalars(tag) for one in events for tag in one.Tags()["scalars"]}
+    assert "gradient_signs/single" not in read[run.folder]
+    (point,) = read[other.folder]["gradient_signs/single"]
+    assert (point.step, point.value) == (1, 1)  # the map is rectified: one negative component at every voxel
 
 
 def test_both_ids_start_the_training(phantoms, trained, tmp_path):

@@ -49,6 +49,10 @@ def _is_sizes(value: Any) -> bool:
     return bool(sizes) and all(isinstance(size, int) and size > 0 for size in sizes)
 
 
+def _is_weights(value: Any) -> bool:
+    return value is None or (isinstance(value, list | tuple) and bool(value) and all(map(_is_number(0), value)))
+
+
 # What the values of ids that people set must be; ids that a config does not have are not asked for.
 RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "epochs": ("an integer >= 1", _is_whole(1)),
@@ -69,11 +73,13 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "spatial_dims": ("2 or 3", lambda value: value in (2, 3)),
     "map": ("'volume' or 'batch'", lambda value: value in ("volume", "batch")),
     "loss": ("the name of a loss", lambda value: isinstance(value, str)),
+    "class_weights": ("a list of numbers > 0, one per class, or null", _is_weights),
     "device": ("a torch device of this machine, such as cpu or cuda:0", _is_device),
     "resume": ("true or false", _is_flag),
     "amp": ("true or false", _is_flag),
     "amp_dtype": ("'float16' or 'bfloat16'", lambda value: value in ("float16", "bfloat16")),
     "compile": ("true or false", _is_flag),
+    "gradient_signs": ("true or false", _is_flag),
     "mirror": ("true or false", _is_flag),
     "probabilities": ("true or false", _is_flag),
     "save_probabilities": ("true or false", _is_flag),
@@ -99,10 +105,14 @@ def wrong_values(config: Mapping) -> list[str]:
         if not fits(value):
             problems.append(f"expected --{name} to be {expected}, found {value!r}")
     if isinstance(config.get("loss"), str):
+        weights, classes = config.get("class_weights"), config.get("num_classes")
+        weights = weights if _is_weights(weights) else None
         try:
-            make_loss(config["loss"])
+            make_loss(config["loss"], class_weights=weights)
         except InputError as error:
             problems.append(str(error))
+        if weights is not None and isinstance(classes, int) and len(weights) != classes:
+            problems.append(f"expected --class_weights of {classes} numbers, one per class, found {weights!r}")
     return problems
 
 
