@@ -28,6 +28,8 @@ RUNS = {
         "evaluate.json",
         {"mirror": False, "run": "$[@evaluator.run()]", "save_probabilities": True},
     ),
+    # Of random weights, so it measures what is worst for it: boundaries everywhere.
+    "evaluate.json and its report": ("evaluate.json", {"mirror": False}),
     "inference.json (MONAI's classes alone)": ("inference.json", {}),
 }
 
