@@ -108,11 +108,14 @@ def test_groups_are_reported_by_themselves(tmp_path):
         for i in range(2)
         for group, shift in (("ED", 0), ("ES", 1))
     ]
-    found = evaluate_cases(cases, tmp_path / "out", Settings(classes=(Structure("LV", (1,)),)), workers=1)
+    settings = Settings(classes=(Structure("LV", (1,)),))
+    found = evaluate_cases(cases, tmp_path / "out", settings, workers=1)
     assert found["groups"]["ED"]["LV"]["metrics"]["dice"]["mean"] == 1
     assert found["groups"]["ES"]["LV"]["metrics"]["dice"]["mean"] == 0.75
     assert found["classes"]["LV"]["n"] == 4
     assert [row["group"] for row in rows_of(tmp_path / "out")] == ["ED", "ES", "ED", "ES"]
+    of_one = evaluate_cases(cases[::2], tmp_path / "ED", settings, workers=1)
+    assert of_one["groups"] == {}  # it would say all of it twice
 
 
 def test_paper_protocol_looks_at_labelled_slices_only(tmp_path):

@@ -29,11 +29,12 @@ def summarize(results: Sequence[CaseResult], structures: Sequence[Structure], se
     Returns:
         What was measured and how (``structures``, ``protocol``, ``definitions``, ``empty_masks``, ``versions``),
         ``n_cases``, ``notes``, and the numbers: ``classes`` (structure to `summarize_structure`), ``groups`` (group to
-        the same), ``detection`` (structure to one count a threshold) and ``calibration`` (None without probabilities).
-        JSON can say all of it: what does not exist is None.
+        the same; empty where all cases are of one group), ``detection`` (structure to one count a threshold) and
+        ``calibration`` (None without probabilities). JSON can say all of it: what does not exist is None.
     """
     rows = [row for one in results for row in one.rows]
-    groups = sorted({str(row["group"]) for row in rows} - {""})
+    groups = {str(row["group"]) for row in rows}
+    groups = sorted(groups - {""}) if len(groups) > 1 else []  # one group would say everything twice
     return {
         **_describe_settings(rows, structures, settings),
         "n_cases": len(results),
