@@ -28,7 +28,7 @@ RUNS = {
         "evaluate.json",
         {"mirror": False, "run": "$[@evaluator.run()]", "save_probabilities": True},
     ),
-    # Of random weights, so it measures what is worst for it: boundaries everywhere.
+    # The labels of random weights are no anatomy: more surface to measure than a trained network's.
     "evaluate.json and its report": ("evaluate.json", {"mirror": False}),
     "inference.json (MONAI's classes alone)": ("inference.json", {}),
 }

@@ -249,6 +249,15 @@ def test_a_run_is_resumed_with_the_settings_it_was_started_with(tmp_path, name, 
     assert (tmp_path / "last.pt").read_bytes() == before
 
 
+def test_a_run_is_resumed_with_epochs_of_the_same_number_and_length_whatever_its_settings_say(tmp_path):
+    Run(tmp_path).run()
+    for name, value, message in (("epoch_length", 3, "iterations_per_epoch 2"), ("max_epochs", 9, "epochs 4")):
+        other = Run(tmp_path, resume=True)
+        setattr(other.trainer.state, name, value)
+        with pytest.raises(InputError, match=f"it was started with --{message}; pass the same"):
+            other.run()
+
+
 def test_a_run_is_resumed_with_the_network_it_was_started_with(tmp_path):
     Run(tmp_path).run()
     other = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1))

@@ -153,7 +153,7 @@ class Checkpoints:
         if not self.resume or not path.is_file():
             return
         content = load_checkpoint(path)
-        problem = self._misfit(content)
+        problem = self._misfit(content, engine)
         if problem:
             raise InputError(f"cannot resume from {path}: {problem}")
         for name, part in self.parts.items():
@@ -165,7 +165,7 @@ class Checkpoints:
         self.evaluator.state.best_metric_epoch = self.saved_best_epoch = content["best_metric_epoch"]
         self.sampler.position = content["iteration"] * self.batch_size
 
-    def _misfit(self, content: Any) -> str:
+    def _misfit(self, content: Any, engine: Engine) -> str:
         """Say why a last state does not continue as this run ("" where it does)."""
         needed = {*self.parts, "scaler", "epoch", "iteration", "best_metric", "best_metric_epoch", "settings"}
         if not isinstance(content, Mapping) or not needed <= content.keys():
@@ -175,6 +175,13 @@ class Checkpoints:
                 return f"it was started with --{name} {first}; pass the same"
         if problem := mismatch(self.parts["network"].state_dict(), content["network"]):
             return f"{problem}; resume with the settings of the first run"
+        # Also for a trainer whose length was set past the settings.
+        planned = content["scheduler"].get("total_iters")
+        if planned is not None and planned != engine.state.max_epochs:
+            return f"it was started with --epochs {planned}; pass the same"
+        if content["iteration"] != content["epoch"] * engine.state.epoch_length:
+            length = content["iteration"] // content["epoch"]
+            return f"it was started with --iterations_per_epoch {length}; pass the same"
         return ""
 
     def store(self, engine: Engine) -> None:
