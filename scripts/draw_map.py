@@ -10,10 +10,10 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
-from regionwise.data import LABELS, read_cases
-from regionwise.data.phantom import phantom
+from regionwise.datasets import LABELS, read_cases
 from regionwise.maps import region_wise_map
 from regionwise.nifti import read_labels
+from regionwise.phantoms.write import phantom
 
 COLOURS = ["#f2f2f2", "#4477aa", "#ee6677", "#ccbb44"]
 

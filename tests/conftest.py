@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from regionwise.data.phantom import phantom
+from regionwise.phantoms.write import phantom
 
-from .bundles.running import DATASETS, Run, train_here
+from .run_bundles.running import DATASETS, Run, train_here
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PHANTOM_SIZES = {"acdc": 48, "brats": 40, "kits": 40, "hippocampus": 40}

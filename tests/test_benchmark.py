@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def benchmark():
     sys.path.insert(0, str(SCRIPTS))
-    yield runpy.run_path(str(SCRIPTS / "benchmark.py"))  # with what it imports from measuring.py
+    yield runpy.run_path(str(SCRIPTS / "benchmark.py"))  # with what it imports from _timing.py
     sys.path.remove(str(SCRIPTS))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "benchmarks"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_each_sample_is_timed_once_per_dataset_and_the_first_five_do_not_count(d
 
 
 def test_memory_of_a_command_counts_its_children_and_above_the_limit_it_is_stopped(scripts):
-    measured = scripts("full_size.py")["measured"]
+    measured = scripts("_large_case.py")["measured"]
     hold = "import time; block = bytearray(200 * 2**20); time.sleep(1)"
     child = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"]
     seconds, gib = measured(child)
@@ -58,8 +58,8 @@ def test_memory_of_a_command_counts_its_children_and_above_the_limit_it_is_stopp
 
 
 def test_full_size_cases_have_the_shape_and_the_labels(scripts, tmp_path):
-    scripts("full_size.py")["write_kits"](tmp_path / "kits", cases=2, size=64, slices=70)
-    from regionwise.data import datalist
+    scripts("_large_case.py")["write_kits"](tmp_path / "kits", cases=2, size=64, slices=70)
+    from regionwise.datasets import datalist
     from regionwise.nifti import read_image, read_labels
 
     cases = datalist("kits", tmp_path / "kits", "all")

@@ -175,7 +175,7 @@ def test_a_batch_is_each_image_by_itself():
 def test_device_distance_in_small_pieces_is_the_same(monkeypatch):
     labels = torch.from_numpy(np.random.default_rng(4).integers(0, 2, (2, 13, 7, 5)))
     whole = batch_distance(labels, (1.0, 2.0, 3.0), False, "torch")
-    monkeypatch.setattr("regionwise.device_distance._CHUNK_ELEMENTS", 1)
+    monkeypatch.setattr("regionwise.distance_torch._CHUNK_ELEMENTS", 1)
     assert torch.equal(batch_distance(labels, (1.0, 2.0, 3.0), False, "torch"), whole)
 
 

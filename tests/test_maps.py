@@ -1,4 +1,5 @@
 import numpy as np
+import published
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,8 +10,6 @@ from regionwise.maps import KINDS, RECTIFIED_KINDS, SIGNED_POWERS, is_rectified,
 from regionwise.nifti import read_labels
 from scipy.ndimage import distance_transform_edt
 
-from .published import rivals
-
 label_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=3, max_side=8), elements=st.integers(0, 2))
 spacings = st.none() | st.tuples(*[st.floats(0.25, 6.0, width=32)] * 3)
 LINE = np.array([[0, 0, 0, 1, 1, 2]])
@@ -19,19 +18,19 @@ LINE = np.array([[0, 0, 0, 1, 1, 2]])
 def literal(labels: np.ndarray, num_classes: int, kind: str, spacing) -> np.ndarray:
     """Equation by equation, voxel by class; where the published code is right, its transcription."""
     present = [c for c in range(num_classes) if (labels == c).any() and not (labels == c).all()]
-    truth = rivals.one_hot(labels, num_classes).astype(bool)
+    truth = published.one_hot(labels, num_classes).astype(bool)
     if kind in SIGNED_POWERS:
         z = np.zeros(truth.shape)
         if present:  # the published code fails on an absent first class
-            published = rivals.published_boundary_map(np.searchsorted(present, labels), len(present), spacing)
-            z[present] = np.sign(published) * np.abs(published).astype(np.float64) ** SIGNED_POWERS[kind]
+            expected_map = published.published_boundary_map(np.searchsorted(present, labels), len(present), spacing)
+            z[present] = np.sign(expected_map) * np.abs(expected_map).astype(np.float64) ** SIGNED_POWERS[kind]
         return z
     if kind in ("active_contour", "cao"):
         return np.where(truth, 0 if kind == "active_contour" else -1, 1)
     if not present:
         return np.where(truth, -1 if kind == "rrw" else 0, 1)
     if kind == "rrw":
-        return rivals.published_rrw_map(labels, num_classes, spacing)
+        return published.published_rrw_map(labels, num_classes, spacing)
     smallest = 1 if spacing is None else min(spacing)
     z = np.ones(truth.shape)
     for c in present:
@@ -87,8 +86,8 @@ def test_absent_and_full_classes(kind, method):
 
 def test_an_absent_class_does_not_inherit_distances_as_in_the_published_code():
     labels = np.array([[0, 0, 1, 1]])
-    published = rivals.published_boundary_map(labels, 3)
-    assert published[2].any()
+    expected_map = published.published_boundary_map(labels, 3)
+    assert expected_map[2].any()
     assert not region_wise_map(labels, 3, "boundary")[2].any()
     assert (region_wise_map(labels, 3)[2] == 1).all()
 
@@ -139,7 +138,7 @@ def test_every_layout_type_and_kind_of_input(kind):
 def test_any_map_can_be_rectified(labels, z):
     z = np.random.default_rng(z).normal(size=(3, *labels.shape)).astype(np.float32)
     result = rectify(z, labels)
-    own = rivals.one_hot(labels, 3).astype(bool)
+    own = published.one_hot(labels, 3).astype(bool)
     assert (result[own] == z[own]).all()
     np.testing.assert_allclose(result.sum(0), z.sum(0), atol=1e-5)
     off = np.where(own, np.nan, result)
@@ -198,5 +197,5 @@ def test_rectify_says_which_shape_it_expects():
 def test_parity_on_a_real_scan_in_millimetres(real_data):
     for path in sorted((real_data / "msd_task04_hippocampus" / "labelsTr").glob("hippocampus_*.nii.gz"))[:2]:
         volume = read_labels(path)
-        expected = rivals.published_rrw_map(volume.array, 3, volume.spacing_mm)
+        expected = published.published_rrw_map(volume.array, 3, volume.spacing_mm)
         np.testing.assert_allclose(region_wise_map(volume.array, 3, "rrw", volume.spacing_mm), expected, atol=1e-6)

@@ -11,18 +11,18 @@ from .errors import InputError, did_you_mean
 
 # Each command is a function of the module that owns the subject; modules are imported only when their command runs.
 COMMANDS = {
-    "phantom": "regionwise.data.phantom:phantom",
-    "check": "regionwise.data.check:check",
+    "phantom": "regionwise.phantoms.write:phantom",
+    "check": "regionwise.datasets.check:check",
     "evaluate": "regionwise.evaluation.evaluate:evaluate",
-    "compare": "regionwise.evaluation.compare:compare",
+    "compare": "regionwise.evaluation.comparison.compare:compare",
     "gradients": "regionwise.diagnostics:gradients",
     "lint": "regionwise.bundle.lint:lint",
-    "pack": "regionwise.bundle.pack:pack",
-    "verify": "regionwise.bundle.verify:verify",
-    "export": "regionwise.bundle.export:export",
-    "dicom": "regionwise.bundle.dicom:dicom",
-    "push": "regionwise.bundle.hub:push",
-    "pull": "regionwise.bundle.hub:pull",
+    "pack": "regionwise.packaging.pack:pack",
+    "verify": "regionwise.packaging.verify:verify",
+    "export": "regionwise.packaging.export:export",
+    "dicom": "regionwise.packaging.dicom:dicom",
+    "push": "regionwise.packaging.hub:push",
+    "pull": "regionwise.packaging.hub:pull",
 }
 
 

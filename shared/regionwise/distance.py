@@ -7,7 +7,7 @@ import edt
 import numpy as np
 import torch
 
-from .device_distance import torch_label_distance, torch_normalize
+from .distance_torch import torch_label_distance, torch_normalize
 from .errors import InputError, did_you_mean
 from .labels import checked_label_tensor, checked_labels, checked_ndim, checked_spacing, plain
 

@@ -6,7 +6,7 @@ from monai.data import MetaTensor
 from regionwise.data.load import LoadCased
 from regionwise.errors import InputError
 
-from .cases import SHAPE, SPACING_MM, blocks, write_case
+from ..datasets.cases import SHAPE, SPACING_MM, blocks, write_case
 
 
 def change(path, array, affine=None):

@@ -8,7 +8,7 @@ from regionwise.errors import InputError
 from regionwise.training import nnunet_augmentation
 from torch.utils.data import DataLoader
 
-from .cases import SHAPE, SPACING_MM, blocks, read_only, write_case
+from ..datasets.cases import SHAPE, SPACING_MM, blocks, read_only, write_case
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from regionwise.data.store import preprocess, settings_of, write_case
 from regionwise.distance import normalized_distance
 from regionwise.errors import InputError
 
-from .cases import SHAPE, blocks, read_only
-from .cases import write_case as write_files
+from ..datasets.cases import SHAPE, blocks, read_only
+from ..datasets.cases import write_case as write_files
 
 
 def entries(cache):

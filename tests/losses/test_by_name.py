@@ -1,4 +1,5 @@
 import monai.losses
+import published
 import pytest
 import torch
 from regionwise.distance import normalized_distance
@@ -6,7 +7,6 @@ from regionwise.errors import InputError
 from regionwise.losses import LOSS_NAMES, RegionWiseLoss, make_loss, needs_distance
 from regionwise.maps import KINDS
 
-from ..published import rivals
 from .test_region_wise import batch, same_value_and_gradient
 
 
@@ -47,13 +47,13 @@ def test_half_precision_is_computed_with_in_float32(name):
 @pytest.mark.parametrize(
     ("name", "reference"),
     [
-        ("dice", rivals.published_dice),
-        ("ce", rivals.published_cross_entropy),
-        ("focal", rivals.published_focal),
-        ("rrw", rivals.published_region_wise_loss),
-        ("boundary", lambda y, t: rivals.published_region_wise_loss(y, t, rivals.published_boundary_map)),
-        ("dice_ce", lambda y, t: rivals.published_dice(y, t) + rivals.published_cross_entropy(y, t)),
-        ("rrw+dice:equal", lambda y, t: rivals.published_dice(y, t) + rivals.published_region_wise_loss(y, t)),
+        ("dice", published.published_dice),
+        ("ce", published.published_cross_entropy),
+        ("focal", published.published_focal),
+        ("rrw", published.published_region_wise_loss),
+        ("boundary", lambda y, t: published.published_region_wise_loss(y, t, published.published_boundary_map)),
+        ("dice_ce", lambda y, t: published.published_dice(y, t) + published.published_cross_entropy(y, t)),
+        ("rrw+dice:equal", lambda y, t: published.published_dice(y, t) + published.published_region_wise_loss(y, t)),
     ],
 )
 @pytest.mark.parametrize("shape", [(2, 12, 10), (2, 7, 8, 9)])

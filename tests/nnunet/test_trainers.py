@@ -11,12 +11,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from regionwise.data.acdc import find_subjects, read_subject
-from regionwise.data.phantom import phantom
+from regionwise.datasets.acdc import find_subjects, read_subject
 from regionwise.errors import InputError
 from regionwise.files import write_json
 from regionwise.losses import LOSS_NAMES, make_loss
 from regionwise.nnunet import TRAINER_FOLDER, trainer_name
+from regionwise.phantoms.write import phantom
 
 pytestmark = [
     pytest.mark.nnunet,

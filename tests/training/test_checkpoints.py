@@ -11,9 +11,9 @@ from monai.handlers import LrScheduleHandler
 from monai.networks.nets import DynUNet
 from regionwise.data.sampler import StreamSampler
 from regionwise.errors import InputError
-from regionwise.training import Checkpoints, ValidationHandler, load_weights, train_loss
+from regionwise.training import Checkpoints, ValidationHandler, train_loss
 from regionwise.training import checkpoints as module
-from regionwise.training.checkpoints import inference_weights, load_checkpoint, mismatch
+from regionwise.weights import inference_weights, load_checkpoint, load_weights, mismatch
 from torch import nn
 from torch.utils.data import DataLoader
 

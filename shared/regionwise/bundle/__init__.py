@@ -1,6 +1,6 @@
 """Tools around MONAI bundles: set-up, lint, pack, verify, share."""
 
-from .judge import evaluate_datalist
+from .evaluate import evaluate_datalist
 from .setup import find_bundle_root, setup
 
 __all__ = ["evaluate_datalist", "find_bundle_root", "setup"]

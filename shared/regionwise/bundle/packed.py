@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, is_tensor, nn
 
 from ..errors import InputError
-from ..training.checkpoints import inference_weights, load_checkpoint, mismatch
+from ..weights import inference_weights, load_checkpoint, mismatch
 from .setup import show_input_errors_in_one_line
 
 PACKAGE = Path(__file__).resolve().parents[1]

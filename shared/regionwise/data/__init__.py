@@ -1,7 +1,7 @@
-"""The datasets as downloaded: their cases, splits and class names."""
+"""From files to batches: loading, the preprocessed store, patches and their order."""
 
-from .datasets import LABELS, READERS, read_cases, to_classes
-from .layout import Case
-from .splits import datalist, split_cases
+from .load import LoadCased
+from .patches import PatchDataset, VolumeDataset
+from .sampler import ShareSampler, StreamSampler
 
-__all__ = ["LABELS", "READERS", "Case", "datalist", "read_cases", "split_cases", "to_classes"]
+__all__ = ["LoadCased", "PatchDataset", "ShareSampler", "StreamSampler", "VolumeDataset"]

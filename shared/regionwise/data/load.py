@@ -9,10 +9,10 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
+from ..datasets.check import describe_problems
+from ..datasets.registry import LABELS, to_classes
 from ..errors import InputError
 from ..nifti import Volume, read_image, read_labels
-from .check import describe_problems
-from .datasets import LABELS, to_classes
 
 
 class LoadCased(MapTransform):

@@ -5,7 +5,7 @@ worker processes start without what only a report needs.
 """
 
 from .cases import Case, Problem
-from .find import find_cases, pair_datalist, with_images, with_probabilities
+from .pairing import find_cases, pair_datalist, with_images, with_probabilities
 from .settings import Settings
 from .structures import Structure, named_classes, named_regions
 

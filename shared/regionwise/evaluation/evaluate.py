@@ -11,14 +11,14 @@ from ..errors import InputError
 from ..files import write_json
 from ..nifti import read_header
 from .cases import Case, Problem
-from .find import find_cases, with_images, with_probabilities
+from .cases_csv import text_table, write_rows
 from .measure import CaseResult, absent_row
+from .pairing import find_cases, with_images, with_probabilities
 from .parallel import measure_cases
-from .report import write_report
+from .report.html import write_report
 from .settings import Settings
 from .structures import REGIONS, Structure, dataset_classes, named_classes, named_regions
 from .summary import summarize
-from .table import text_table, write_rows
 
 
 def evaluate(

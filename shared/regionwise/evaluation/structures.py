@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..data import LABELS, READERS
+from ..datasets import LABELS, READERS
 from ..errors import InputError, did_you_mean
 
 REGIONS = {"brats": {"WT": (1, 2, 3), "TC": (1, 3), "ET": (3,)}}

@@ -9,11 +9,11 @@ import numpy as np
 
 from .. import __version__
 from ..metrics import OVERLAP_RULE, POLICY, ReliabilityBins, detection_counts, expected_calibration_error
-from .definitions import metric
+from .cases_csv import metric_names
 from .measure import CaseResult, Row
+from .metric_info import metric
 from .settings import PROTOCOLS, Settings
 from .structures import Structure
-from .table import metric_names
 
 STATUSES = ("TP", "FP", "FN", "TN")
 

@@ -10,7 +10,7 @@ from ..errors import InputError, did_you_mean
 from ..labels import checked_spacing, plain
 from ..maps import RECTIFIED_KINDS, batch_map, check_kind, checked_class_weights, own_class_magnitude
 from .base import LabelLoss, at_least_float32, raise_unless_fitting, split_target
-from .own_class import own_class_sum
+from .fused_loss import own_class_sum
 
 TARGETS = ("labels", "map")
 

@@ -1,7 +1,8 @@
 """Parts of the training configs: augmentation, handlers, checkpoints."""
 
+from ..weights import load_weights
 from .augmentation import nnunet_augmentation
-from .checkpoints import Checkpoints, load_weights
+from .checkpoints import Checkpoints
 from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, TimeBudget, ValidationHandler
 from .network import level_strides
 from .progress import CaseProgress, Progress, train_loss

@@ -1,6 +1,5 @@
 """What a person sees while a run trains: one bar, one line an epoch."""
 
-import resource
 import sys
 import time
 from typing import Any
@@ -20,6 +19,8 @@ def train_loss(output: Any) -> torch.Tensor:
 
 def peak_memory() -> str:
     """Return the most memory that this process has used so far, of the machine's and, with CUDA, of the GPU's."""
+    import resource  # Unix only: importing this module must work on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
     used = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30:.2f} GiB"
     if torch.cuda.is_available():

@@ -1,0 +1,228 @@
+#!/usr/bin/env python
+"""Time this package against what it replaces: one process, rivals interleaved (A B A B), medians and their ratio.
+
+python scripts/benchmarks/benchmark.py [--quick] [--markdown] [--threads N] [--only TEXT]
+
+The published formulas are transcribed in published.py, beside this file. Peak memory is that of a fresh process doing
+the work once, above what it held before. "others" is how many cores other processes kept busy meanwhile: on two cores,
+a row with more than about 0.1 says little, least of all about work on two threads.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import published
+import torch
+from _timing import Row, Work, busy_seconds, interleaved, machine, print_line, report
+from monai.bundle import ConfigParser
+from monai.losses import BoundaryLoss, DiceCELoss, HausdorffDTLoss
+from regionwise.distance import batch_distance, normalized_distance
+from regionwise.losses import DeepSupervisionLoss, make_loss
+from regionwise.maps import batch_map, region_wise_map
+
+BUNDLE = Path(__file__).resolve().parents[2] / "bundles" / "acdc_rrw"
+
+
+def anatomy(shape: tuple[int, ...], num_classes: int, seed: int, extent: float = 0.25) -> np.ndarray:
+    """Return nested, off-centre ellipsoids, uint8: one inside the other, as tumours and hearts are labelled."""
+    generator = np.random.default_rng(seed)
+    axes = [np.linspace(-1, 1, size, dtype=np.float32) for size in shape]
+    labels = np.zeros(shape, np.uint8)
+    centre = generator.uniform(-0.3, 0.3, len(shape))
+    for label in range(1, num_classes):
+        radii = extent * generator.uniform(0.8, 1.5, len(shape)) * (num_classes - label) / (num_classes - 1) + 0.05
+        terms = [((axis - c) / r) ** 2 for axis, c, r in zip(axes, centre, radii, strict=True)]
+        labels[sum(np.ix_(*terms)) < 1] = label
+    return labels
+
+
+def brats_labels() -> np.ndarray:
+    """Return a volume of BraTS's shape."""
+    return anatomy((240, 240, 155), 4, 0)
+
+
+def slices(number: int, shape: tuple[int, int], num_classes: int) -> np.ndarray:
+    """Return (number, *shape) slices, every class in each."""
+    return np.stack([anatomy(shape, num_classes, seed) for seed in range(number)])
+
+
+MEMORY = {
+    "map/ours": lambda labels: region_wise_map(labels, 4),
+    "map/theirs": lambda labels: published.published_rrw_map(labels, 4),
+    "distance/ours": normalized_distance,
+    "distance/theirs": lambda labels: published.published_rrw_map(labels, 4),
+}
+
+
+def map_rows() -> Iterator[Row]:
+    """Yield the rows about maps."""
+    volume, batch = brats_labels(), slices(41, (256, 256), 3)
+    tensor = torch.from_numpy(batch)
+    code = "published code (SciPy per class)"
+
+    def published() -> np.ndarray:
+        return published.published_rrw_map(volume, 4)
+
+    what = "240x240x155, 4 classes"
+    yield Row(f"RRW map, {what}", code, lambda: region_wise_map(volume, 4), published, 18, True, True, "map")
+    yield Row(f"RRW d-hat, {what}", code, lambda: normalized_distance(volume), published, 20, True, True, "distance")
+    yield Row(
+        "RRW maps of a 2-D batch, 41x256x256, 3 classes",
+        code,
+        lambda: batch_map(tensor, 3, "rrw", (1.0, 1.0)),
+        lambda: [published.published_rrw_map(image, 3) for image in batch],
+        6,
+        True,
+    )
+
+
+def loss_rows() -> Iterator[Row]:
+    """Yield the rows about losses, forward and backward from logits."""
+    labels = torch.from_numpy(slices(10, (256, 224), 4)).long()[:, None]
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(10, 4, 256, 224, generator=generator).requires_grad_()
+    compact = torch.cat([labels.float(), batch_distance(labels[:, 0], (1.0, 1.0), True)[:, None]], 1)
+    cross_entropy, rrw = torch.nn.CrossEntropyLoss(), make_loss("rrw")
+    options = {"to_onehot_y": True, "softmax": True}
+    dice_ce = DiceCELoss(**options)
+    hausdorff, boundary = HausdorffDTLoss(include_background=True, **options), BoundaryLoss(**options)
+
+    def both_ways(loss: Callable, target: torch.Tensor) -> Work:
+        def work() -> None:
+            logits.grad = None
+            loss(logits, target).backward()
+
+        return work
+
+    ours, what = both_ways(rrw, compact), "RRW loss and gradient, labels + d-hat, 10x4x256x224"
+    yield Row(what, "torch CrossEntropyLoss", ours, both_ways(cross_entropy, labels[:, 0]), 1.0)
+    yield Row(what, "MONAI DiceCELoss", ours, both_ways(dice_ce, labels), 0.4)
+    yield Row(what, "MONAI HausdorffDTLoss", ours, both_ways(hausdorff, labels), 0.05, slow=True)
+    yield Row(what, "MONAI BoundaryLoss", ours, both_ways(boundary, labels), 0.1, slow=True)
+    yield Row(
+        "the same from labels, d-hat on the fly",
+        "published loss (SciPy per class inside)",
+        both_ways(rrw, labels),
+        both_ways(published.published_region_wise_loss, labels),
+        0.3,
+    )
+
+
+def step_rows(batch_size: int = 2) -> Iterator[Row]:
+    """Yield the row about a whole training step of the ACDC bundle's network, maps made from each batch."""
+    parser = ConfigParser()
+    parser.read_config(BUNDLE / "configs" / "train.json")
+    network = parser.get_parsed_content("network_def").train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=3e-5)
+    shape = tuple(parser.get_parsed_content("patch_size"))
+    labels = torch.from_numpy(slices(batch_size, shape, 4)).long()[:, None]
+    images = torch.randn(batch_size, 1, *shape, generator=torch.Generator().manual_seed(0))
+
+    def step(loss: torch.nn.Module) -> Work:
+        def work() -> None:
+            optimizer.zero_grad(set_to_none=True)
+            loss(network(images), labels).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 12.0)
+            optimizer.step()
+
+        return work
+
+    rrw = DeepSupervisionLoss(make_loss("rrw"))
+    dice_ce = DeepSupervisionLoss(DiceCELoss(to_onehot_y=True, softmax=True))
+    what = f"training step, DynUNet 2-D of the ACDC bundle, {batch_size}x256x224, maps of the batch"
+    yield Row(what, "the same step with MONAI DiceCELoss", step(rrw), step(dice_ce), 1.05, slow=True)
+
+
+def device_rows() -> Iterator[Row]:
+    """Yield the row about the distance on a GPU, where there is one."""
+    if not torch.cuda.is_available():
+        print("no CUDA device: the row about the distance on a GPU is left out", file=sys.stderr)
+        return
+    labels = torch.from_numpy(slices(58, (256, 224), 4)).long().cuda()
+    logits = torch.randn(58, 4, 256, 224, device="cuda", requires_grad=True)
+    dice_ce = DiceCELoss(to_onehot_y=True, softmax=True)
+
+    def ours() -> None:
+        batch_distance(labels, (1.0, 1.0), True, "auto", 4)
+        torch.cuda.synchronize()
+
+    def theirs() -> None:
+        logits.grad = None
+        dice_ce(logits, labels[:, None]).backward()
+        torch.cuda.synchronize()
+
+    yield Row("d-hat on the GPU, 58x256x224", "MONAI DiceCELoss and gradient there", ours, theirs, 1.0)
+
+
+def peak_memory_mb(name: str) -> float:
+    """Return the peak memory of one run in a fresh process, above what it held before, in MB."""
+    command = [sys.executable, __file__, "--memory-of", name]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def print_own_peak(name: str) -> None:
+    """Do the work once and print by how many MB the process's largest size grew."""
+    labels = brats_labels()
+    MEMORY[name](labels[:8, :8, :8].copy())  # imports and pools
+    Path("/proc/self/clear_refs").write_text("5")  # the largest size so far is forgotten (Linux)
+    before = _status_kb("VmRSS")
+    result = MEMORY[name](labels)
+    assert result.size  # still held
+    print((_status_kb("VmHWM") - before) * 1024 / 1e6)
+
+
+def _status_kb(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+def memory_report(row: Row) -> list[str]:
+    """Return the table line about a row's peak memory."""
+    mine, other = (peak_memory_mb(f"{row.memory}/{side}") for side in ("ours", "theirs"))
+    ratio = mine / other
+    line = [f"peak memory, {row.work}", row.rival, f"{mine:.0f} MB", f"{other:.0f} MB", f"{ratio:.2g}x"]
+    return [*line, "<= 0.35x", "yes" if ratio <= 0.35 else "no"]
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer repeats: a look, not a figure to quote")
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    parser.add_argument("--threads", type=int, help="threads of torch and edt; 1 is steadier on a busy machine")
+    parser.add_argument("--only", default="", help="only the rows whose work contains this text")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory_of:
+        print_own_peak(options.memory_of)
+        return
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    print(machine() + "\n")
+    separator = " | " if options.markdown else "  "
+    head = ["work", "against", "ours, ms (min-max)", "theirs, ms (min-max)", "ratio", "target", "met", "others"]
+    print_line(head, separator, options.markdown)
+    if options.markdown:
+        print_line(["---"] * len(head), separator, True)
+    for rows in (map_rows, loss_rows, step_rows, device_rows):
+        for row in rows():
+            if options.only not in row.work:
+                continue
+            repeats = (3 if row.slow else 7) if options.quick else (9 if row.slow else 31)
+            start, busy = time.perf_counter(), busy_seconds()
+            line = report(row, *interleaved(row.ours, row.theirs, repeats))
+            others = (busy_seconds() - busy) / (time.perf_counter() - start)
+            print_line([*line, f"{others:.1f}"], separator, options.markdown)
+            if row.memory:
+                print_line([*memory_report(row), ""], separator, options.markdown)
+
+
+if __name__ == "__main__":
+    main()

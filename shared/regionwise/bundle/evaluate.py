@@ -1,0 +1,56 @@
+"""Judge the predictions of a bundle's evaluation with `regionwise.evaluation`."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ..distributed import barrier, is_main_process
+from ..evaluation import Settings
+from ..evaluation.evaluate import evaluate_cases
+from ..evaluation.pairing import pair_datalist, with_probabilities
+from ..evaluation.structures import dataset_classes, named_classes, named_regions
+
+
+def evaluate_datalist(
+    data: Sequence[Mapping[str, Any]],
+    dataset: str,
+    predictions: str,
+    out: str,
+    regions: str | None = None,
+    protocol: str = "full",
+    probabilities: str | None = None,
+    about: Mapping[str, Any] | None = None,
+    checkpoint: str | Sequence[str] = (),
+) -> None:
+    """Measure the predictions of the cases of a datalist and write cases.csv, summary.json and report.html.
+
+    Of several processes, the main one measures when all have written their predictions.
+
+    Args:
+        data: datalist of `regionwise.data`.
+        dataset: its name, for class names and label values.
+        predictions: folder with ``<case_id>.nii.gz``.
+        out: folder to write to.
+        regions: name of a set of regions to measure beside the classes, such as ``brats``.
+        protocol: ``full``, or ``paper`` (only slices that hold a label).
+        probabilities: folder with class probabilities, for the calibration; None for none.
+        about: what the report should say of the run: bundle, section, split, ...
+        checkpoint: the weights that were judged, one file or several; the report names them by their SHA-256.
+    """
+    barrier()
+    if not is_main_process():
+        return
+    names, label_map = dataset_classes(dataset)
+    settings = Settings(
+        classes=named_classes(names), regions=named_regions(regions), label_map=label_map, protocol=protocol
+    )
+    cases, problems = pair_datalist(predictions, data)
+    if probabilities:
+        cases, more = with_probabilities(cases, probabilities)
+        problems = [*problems, *more]
+    said = {key: str(value) for key, value in (about or {}).items()}
+    files = [checkpoint] if isinstance(checkpoint, str) else checkpoint
+    if files:
+        said["weights_sha256"] = " ".join(sha256(Path(file).read_bytes()).hexdigest() for file in files)
+    evaluate_cases(cases, out, settings, problems=problems, about=said)

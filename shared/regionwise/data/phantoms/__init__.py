@@ -1,1 +1,0 @@
-"""Synthetic subjects, one dataset per file."""

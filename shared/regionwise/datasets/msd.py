@@ -1,0 +1,69 @@
+"""Medical Segmentation Decathlon tasks as downloaded; the labels here are those of Task04, hippocampus."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .case import Case, dataset_folder, existing, wrong_layout
+
+NAME = "an MSD task"
+LABELS = {0: "background", 1: "anterior", 2: "posterior"}
+ALIASES: dict[int, int] = {}
+LAYOUT = "dataset.json, imagesTr/NAME.nii.gz, labelsTr/NAME.nii.gz"
+
+
+def find_subjects(dataset_dir: str | os.PathLike | None) -> list[dict[str, Path]]:
+    """Return the image and label file of each training case in ``dataset.json``, sorted by name.
+
+    Raises:
+        InputError: the folder is missing or empty, or ``dataset.json`` is missing or not as published.
+    """
+    root = dataset_folder(dataset_dir, NAME, LAYOUT)
+    if not (root / "dataset.json").is_file():
+        raise wrong_layout(root, NAME, LAYOUT)
+    entries = read_description(root / "dataset.json")["training"]
+    pairs = [{key: root / str(entry[key]) for key in ("image", "label")} for entry in entries]
+    # Archives made on a Mac list a resource file "._NAME" beside each scan.
+    pairs = [pair for pair in pairs if not pair["image"].name.startswith("._")]
+    if not pairs:
+        raise InputError(f"expected cases under 'training' in {root / 'dataset.json'}, found none")
+    names = [pair["image"].name for pair in pairs]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"{root / 'dataset.json'} lists {repeated[0]} more than once under 'training'")
+    return sorted(pairs, key=lambda pair: pair["image"].name)
+
+
+def read_subject(subject: dict[str, Path]) -> list[Case]:
+    """Return the case of one entry of ``dataset.json``.
+
+    The decathlon does not say which crops come from one person, so each case counts as a subject.
+
+    Raises:
+        InputError: the image or the label is missing.
+    """
+    name = subject["image"].name.removesuffix(".gz").removesuffix(".nii")
+    image = existing(subject["image"], f"the image of {name}")
+    label = existing(subject["label"], f"the label of {name}")
+    return [Case(case_id=name, subject_id=name, image=image, label=label, group="")]
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Read ``dataset.json``.
+
+    Raises:
+        InputError: it is not JSON, has no list ``training`` of pairs of image and label, or its labels are other ones.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error}); download it again") from error
+    entries = content.get("training") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(e, dict) and {"image", "label"} <= set(e) for e in entries):
+        raise InputError(f'expected "training": [{{"image": ..., "label": ...}}, ...] in {path}')
+    labels = content.get("labels", LABELS)
+    if {str(index) for index in labels} != {str(index) for index in LABELS}:
+        raise InputError(f"expected the labels {', '.join(map(str, LABELS))} (Task04) in {path}, found {labels}")
+    return content

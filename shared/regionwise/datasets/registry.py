@@ -1,0 +1,88 @@
+"""The datasets by name, and the one function that lists the cases of any of them."""
+
+import os
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+from . import acdc, brats, kits, msd
+from .case import Case
+
+# Each reader is a module with NAME, LABELS, ALIASES, LAYOUT, find_subjects(dataset_dir), read_subject(subject) and,
+# where the paper has a split, paper_split(subjects).
+READERS = {"acdc": acdc, "brats": brats, "kits": kits, "msd": msd}
+LABELS = {name: reader.LABELS for name, reader in READERS.items()}
+"""Class index to class name, in the order of the networks' output channels."""
+
+
+def find_reader(dataset: str):
+    """Return the module that reads a dataset.
+
+    Raises:
+        InputError: there is no dataset of this name.
+    """
+    if dataset not in READERS:
+        raise InputError(f"there is no dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
+    return READERS[dataset]
+
+
+def find_subjects(dataset: str, dataset_dir: str | os.PathLike | None, subset: str | None = None) -> list:
+    """Return what `read_cases` goes through: one item per subject, each for the reader's ``read_subject``.
+
+    Raises:
+        InputError: unknown dataset, a folder of another layout, or a subset of a dataset that has none.
+    """
+    reader = find_reader(dataset)
+    if subset is None:
+        return reader.find_subjects(dataset_dir)
+    if dataset != "brats":
+        raise InputError(f"only brats has subsets; leave out subset '{subset}' for {dataset}")
+    return reader.find_subjects(dataset_dir, subset)
+
+
+def read_cases(dataset: str, dataset_dir: str | os.PathLike | None, subset: str | None = None) -> list[Case]:
+    """List the labelled cases of a dataset as downloaded. Files are looked for, not read.
+
+    Args:
+        dataset: ``acdc``, ``brats``, ``kits`` or ``msd``.
+        dataset_dir: the dataset's folder.
+        subset: for brats, ``HGG``, ``LGG`` or ``all`` (see `brats.find_subjects`).
+
+    Returns:
+        The cases, sorted by name; ``image`` is a list of four files for brats and one file otherwise.
+
+    Raises:
+        InputError: unknown dataset, a folder of another layout, or a case with a file missing.
+    """
+    reader = find_reader(dataset)
+    cases, errors = [], []
+    for subject in find_subjects(dataset, dataset_dir, subset):
+        try:
+            cases.extend(reader.read_subject(subject))
+        except InputError as error:
+            errors.append(str(error))
+    if len(errors) > 1:
+        hint = f"python -m regionwise check --dataset {dataset} --dir {dataset_dir} lists them"
+        raise InputError(f"{errors[0]} (and {len(errors) - 1} more such cases: {hint})")
+    if errors:
+        raise InputError(errors[0])
+    return cases
+
+
+def to_classes(dataset: str, labels: np.ndarray) -> np.ndarray:
+    """Return label values as in the files turned into class indices (BraTS: 4 becomes 3; else unchanged).
+
+    Args:
+        dataset: its name.
+        labels: integer array of any shape.
+
+    Raises:
+        InputError: both spellings of a class occur in one array, so the values mean something else.
+    """
+    for value, index in find_reader(dataset).ALIASES.items():
+        found = labels == value
+        if found.any():
+            if (labels == index).any():
+                raise InputError(f"labels {index} and {value} both occur; expected {dataset} to use one of them")
+            labels = np.where(found, labels.dtype.type(index), labels)
+    return labels

@@ -1,0 +1,124 @@
+"""Splits by subject: the paper's, k-fold, or an explicit file."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+from .case import Case
+from .registry import find_reader, read_cases
+
+SECTIONS = ("train", "val", "all")
+
+
+def datalist(
+    dataset: str,
+    dataset_dir: str | os.PathLike | None,
+    section: str = "train",
+    split: str | None = None,
+    fold: int = 0,
+    folds: int = 4,
+    seed: int = 0,
+    subset: str | None = None,
+) -> list[Case]:
+    """List the cases of one side of a split: the form that bundle configs call.
+
+    Args:
+        dataset: ``acdc``, ``brats``, ``kits`` or ``msd``.
+        dataset_dir: the dataset's folder, as downloaded.
+        section: ``train``, ``val`` or ``all`` (no split).
+        split: as in `split_cases`.
+        fold: as in `split_cases`.
+        folds: as in `split_cases`.
+        seed: as in `split_cases`.
+        subset: as in `read_cases`.
+
+    Raises:
+        InputError: as in `read_cases` and `split_cases`, or an unknown section.
+    """
+    if section not in SECTIONS:
+        raise InputError(f"there is no section '{section}'; {did_you_mean(section, SECTIONS)}")
+    cases = read_cases(dataset, dataset_dir, subset)
+    return cases if section == "all" else split_cases(dataset, cases, split, fold, folds, seed)[section]
+
+
+def split_cases(
+    dataset: str,
+    cases: Sequence[Case],
+    split: str | None = None,
+    fold: int = 0,
+    folds: int = 4,
+    seed: int = 0,
+) -> dict[str, list[Case]]:
+    """Divide cases into training and validation, never separating the cases of one subject.
+
+    Args:
+        dataset: its name, for the paper's split.
+        cases: from `read_cases`.
+        split: ``paper``; ``kfold``; or a JSON file ``{"train": [subject, ...], "val": [subject, ...]}``, which may
+            leave subjects out. By default ``paper``, or ``kfold`` for msd, which is not in the paper.
+        fold: for kfold, the part that validates, from 0.
+        folds: for kfold, the number of parts.
+        seed: for kfold, of the shuffle.
+
+    Returns:
+        ``{"train": [...], "val": [...]}``, each in the order of ``cases`` and not empty.
+
+    Raises:
+        InputError: an unknown split, a file that does not fit the cases, or a side without cases.
+    """
+    subjects = sorted({case["subject_id"] for case in cases})
+    reader = find_reader(dataset)
+    if split is None:
+        split = "paper" if hasattr(reader, "paper_split") else "kfold"
+    if split == "kfold":
+        train, val = _kfold(subjects, fold, folds, seed)
+    elif split == "paper":
+        if not hasattr(reader, "paper_split"):
+            raise InputError(f"the paper has no split of {dataset}; use split 'kfold' or a split file")
+        train, val = reader.paper_split(subjects)
+    else:
+        train, val = _from_file(split, subjects)
+    sides = {"train": set(train), "val": set(val)}
+    for side, names in sides.items():
+        if not names:
+            found = ", ".join(subjects[:3]) + (", ..." if len(subjects) > 3 else "")
+            raise InputError(f"split '{split}' leaves {side} without subjects; found {len(subjects)}: {found}")
+    return {side: [case for case in cases if case["subject_id"] in names] for side, names in sides.items()}
+
+
+def _kfold(subjects: list[str], fold: int, folds: int, seed: int) -> tuple[list[str], list[str]]:
+    for name, value, lowest in (("folds", folds, 2), ("fold", fold, 0), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+            raise InputError(f"expected {name} to be an integer >= {lowest}, found {value!r}")
+    if fold >= folds:
+        raise InputError(f"expected fold to be 0..{folds - 1} (folds is {folds}), found {fold}")
+    if len(subjects) < folds:
+        raise InputError(f"expected at least as many subjects as folds ({folds}), found {len(subjects)}")
+    order = np.random.default_rng(seed).permutation(len(subjects))
+    val = {subjects[index] for index in order[fold::folds]}
+    return [subject for subject in subjects if subject not in val], sorted(val)
+
+
+def _from_file(path: str, subjects: list[str]) -> tuple[list[str], list[str]]:
+    if not Path(path).is_file():
+        raise InputError(f"expected split to be 'paper', 'kfold' or a JSON file, found '{path}', which is no file")
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"the split file {path} is not JSON ({error})") from error
+    sides = [content.get(side) for side in ("train", "val")] if isinstance(content, dict) else [None]
+    if not all(isinstance(side, list) and all(isinstance(name, str) for name in side) for side in sides):
+        raise InputError(f'expected {{"train": [subjects], "val": [subjects]}} in the split file {path}')
+    train, val = sides
+    unknown = sorted({*train, *val} - set(subjects))
+    if unknown:
+        near = did_you_mean(unknown[0], subjects) if len(subjects) <= 8 else f"subjects are like '{subjects[0]}'"
+        raise InputError(f"the split file {path} names '{unknown[0]}', which is no subject; {near}")
+    both = sorted(set(train) & set(val))
+    if both:
+        raise InputError(f"the split file {path} has '{both[0]}' in both train and val")
+    return train, val

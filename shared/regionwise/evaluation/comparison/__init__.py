@@ -1,0 +1,1 @@
+"""Paired comparison of methods: results, tests, tables."""

@@ -1,0 +1,127 @@
+"""A comparison as tables: Markdown, LaTeX and CSV, in the style of the paper's Tables 2-4."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..metric_info import metric as definition
+
+Comparison = Mapping[str, Any]
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return the means as a Markdown table; bold is best, * differs from the baseline."""
+    columns = _columns(comparison)
+    heads = ["", *(f"{structure} {comparison['metrics'][metric]}" for structure, metric in columns)]
+    lines = [heads, ["---", *["---:"] * len(columns)]]
+    for method in comparison["methods"]:
+        lines.append([_label(comparison, method), *_cells(comparison, method, "**{}**", r"\*")])
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"{table}\n\n{_caption(comparison)}\n"
+
+
+def latex(comparison: Comparison) -> str:
+    """Return the means as a LaTeX tabular, structures over their metrics."""
+    columns, metrics = _columns(comparison), len(comparison["metrics"])
+    structures = list(dict.fromkeys(structure for structure, _ in columns))
+    over = " & ".join(rf"\multicolumn{{{metrics}}}{{c}}{{{_escape(one)}}}" for one in structures)
+    under = " & ".join(_escape(comparison["metrics"][metric]) for _, metric in columns)
+    lines = [rf"\begin{{tabular}}{{l{'r' * len(columns)}}}", r"\hline", rf" & {over} \\", rf" & {under} \\", r"\hline"]
+    for method in comparison["methods"]:
+        cells = _cells(comparison, method, r"\textbf{{{}}}", "$^{*}$")
+        lines.append(rf"{_escape(_label(comparison, method))} & {' & '.join(cells)} \\")
+    caption = "\n".join(f"% {line}" for line in _caption(comparison).splitlines())
+    return "\n".join([*lines, r"\hline", r"\end{tabular}", caption]) + "\n"
+
+
+def means_csv(comparison: Comparison) -> str:
+    """Return mean, standard deviation and interval of every method, structure and metric as CSV."""
+    heads = ["method", "seeds", "class", "metric", "n", "mean", "sd", "interval_low", "interval_high"]
+    rows = [
+        [method, one["seeds"], structure, metric, cell["n"], cell["mean"], cell["sd"], *(cell["interval"] or ("", ""))]
+        for method, one in comparison["methods"].items()
+        for structure, metrics in one["structures"].items()
+        for metric, cell in metrics.items()
+    ]
+    return _csv(heads, rows)
+
+
+def statistics_csv(comparison: Comparison) -> str:
+    """Return every comparison with the baseline as CSV."""
+    keys = ["method", "baseline", "class", "metric", "n", "mean_difference"]
+    tests = ["p_permutation", "p_holm", "p_wilcoxon", "effect_size", "significant"]
+    rows = [
+        [*(one[key] for key in keys), *(one["interval"] or ("", "")), *(one[key] for key in tests)]
+        for one in comparison["comparisons"]
+    ]
+    return _csv([*keys, "interval_low", "interval_high", *tests], rows)
+
+
+def _columns(comparison: Comparison) -> list[tuple[str, str]]:
+    described = comparison["methods"][comparison["baseline"]]["structures"]
+    return [(structure, metric) for structure in described for metric in described[structure]]
+
+
+def _cells(comparison: Comparison, method: str, bold: str, mark: str) -> list[str]:
+    different = {
+        (one["class"], one["metric"])
+        for one in comparison["comparisons"]
+        if one["method"] == method and one["significant"]
+    }
+    cells = []
+    for structure, metric in _columns(comparison):
+        text = _mean(comparison, method, structure, metric)
+        if method != "inter-rater" and text == _best(comparison, structure, metric):
+            text = bold.format(text)
+        cells.append(text + mark * ((structure, metric) in different))
+    return cells
+
+
+def _mean(comparison: Comparison, method: str, structure: str, metric: str) -> str:
+    mean = comparison["methods"][method]["structures"][structure][metric]["mean"]
+    return f"{mean:.{definition(metric).digits}f}"
+
+
+def _best(comparison: Comparison, structure: str, metric: str) -> str | None:
+    """Return the best mean as it is printed (so that a tie in print is a tie), None where neither way is better."""
+    higher = definition(metric).higher_is_better
+    if higher is None:
+        return None
+    means = [_mean(comparison, name, structure, metric) for name in comparison["methods"] if name != "inter-rater"]
+    return (max if higher else min)(means, key=float)
+
+
+def _label(comparison: Comparison, method: str) -> str:
+    seeds = comparison["methods"][method]["seeds"]
+    return f"{method} ({seeds} seeds)" if seeds > 1 else method
+
+
+def _caption(comparison: Comparison) -> str:
+    n = {
+        cell["n"]
+        for one in comparison["methods"].values()
+        for row in one["structures"].values()
+        for cell in row.values()
+    }
+    cases = f"{min(n)}" if len(n) == 1 else f"{min(n)} to {max(n)}"
+    lines = [
+        f"Means over {cases} cases. Bold: best. *: differs from {comparison['baseline']} (paired permutation test with "
+        f"|mean difference|, Holm over metrics x structures, p < {comparison['level']:g}).",
+        *comparison["notes"],
+    ]
+    return "\n".join(lines)
+
+
+def _escape(text: str) -> str:
+    for character in "&%$#_{}":
+        text = text.replace(character, "\\" + character)
+    return text
+
+
+def _csv(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows([["" if value is None else value for value in row] for row in rows])
+    return file.getvalue()

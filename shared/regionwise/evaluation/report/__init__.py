@@ -1,0 +1,1 @@
+"""The report of an evaluation: one offline HTML file with plots and overlays."""

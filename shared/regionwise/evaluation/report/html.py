@@ -1,0 +1,105 @@
+"""report.html: one file that opens offline, for people: what was measured and how, tables, diagrams, worst cases."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+from ...files import write_text
+from ..cases_csv import metric_names
+from ..measure import CaseResult, Row
+from ..metric_info import metric
+from ..settings import Settings
+from ..structures import Structure
+from . import plots
+from .overlays import AGREED, FALSE_NEGATIVE, FALSE_POSITIVE, worst_cases
+
+# Columns of the list of all cases; the others are in cases.csv.
+LISTED = ("dice", "hd_mm", "hd95_mm", "assd_mm", "volume_ml", "reference_volume_ml")
+
+
+def write_report(
+    path: str | os.PathLike,
+    results: Sequence[CaseResult],
+    structures: Sequence[Structure],
+    settings: Settings,
+    summary: Mapping[str, Any],
+    worst: int = 8,
+) -> None:
+    """Write the report of an evaluation.
+
+    Args:
+        path: the HTML file.
+        results: of the cases that could be measured.
+        structures: classes and regions.
+        settings: how they were measured.
+        summary: content of summary.json.
+        worst: how many of the worst cases to show.
+    """
+    rows = [row for one in results for row in one.rows]
+    shown = [name for name in metric_names(rows) if any(one["metrics"][name] for one in summary["classes"].values())]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("regionwise.evaluation.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "anchor": plots.anchor}
+    html = environment.get_template("report.html.j2").render(
+        summary=summary,
+        metric=metric,
+        parts={"": summary["classes"], **summary["groups"]},
+        main=[name for name in shown if _is_main(name)],
+        further=[name for name in shown if not _is_main(name)],
+        worst=worst_cases(results, structures, settings, worst),
+        colours={"agreed": AGREED, "fp": FALSE_POSITIVE, "fn": FALSE_NEGATIVE},
+        diagrams=_diagrams(rows, summary),
+        rows=_with_anchors(rows),
+        listed=LISTED,
+        error_maps=settings.error_maps is not None,
+    )
+    write_text(path, html)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with fixed decimals, "-" for what does not exist."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _with_anchors(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+    """Return the rows, lowest Dice first, with an HTML id for the first one of each case and "" for the others."""
+    ordered = sorted(rows, key=lambda row: (row["dice"], -row["hd_mm"], row["case"], row["class"]))
+    first = {row["case"]: index for index, row in reversed(list(enumerate(ordered)))}
+    return [
+        (row, plots.anchor(row["case"]) if first[row["case"]] == index else "") for index, row in enumerate(ordered)
+    ]
+
+
+def _is_main(name: str) -> bool:
+    """Return whether a metric is one of the first table and has a box plot."""
+    return name in ("dice", "hd_mm", "hd95_mm", "assd_mm") or name.startswith("nsd_")
+
+
+def _diagrams(rows: Sequence[Row], summary: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
+    """Return the sections of diagrams: title, how to read them, and the SVGs."""
+    present = [name for name, one in summary["classes"].items() if one["n"]]
+    boxes = [name for name in metric_names(rows) if _is_main(name)]
+    sections = []
+    if present:
+        how = "A dot is a case, a cross one whose value the empty-mask policy gave; both link to the case's row below."
+        sections = [
+            ("Spread over cases", how, [plots.box_plot(rows, name) for name in boxes]),
+            ("Dice by size", "Are small structures worse?", [plots.dice_by_volume(rows, name) for name in present]),
+            (
+                "Volume agreement (Bland-Altman)",
+                "Orange: mean error, and the limits within which 95 % of errors lie if they are normally distributed.",
+                [plots.bland_altman(rows, name) for name in present],
+            ),
+        ]
+    if summary["calibration"]:
+        pooled = {"likeliest class": summary["calibration"]["top_label"], **summary["calibration"]["classes"]}
+        how = "On the dashed line probabilities mean what they say; below it the model is too sure."
+        sections.append(("Calibration", how, [plots.reliability_diagram(*item) for item in pooled.items()]))
+    return sections

@@ -1,0 +1,18 @@
+"""Inference: slices and windows over volumes, ensembles, test-time augmentation, reading scans, writing labels."""
+
+from .inferers import ProbabilityEnsemble, StreamingSliceInferer, ToLabelsd, VolumeInferer, load_ensemble, make_inferer
+from .save import SaveLabelsd, SaveProbabilitiesd, save_labels
+from .scans import scans
+
+__all__ = [
+    "ProbabilityEnsemble",
+    "SaveLabelsd",
+    "SaveProbabilitiesd",
+    "StreamingSliceInferer",
+    "ToLabelsd",
+    "VolumeInferer",
+    "load_ensemble",
+    "make_inferer",
+    "save_labels",
+    "scans",
+]

@@ -1,0 +1,169 @@
+"""Inference beyond one network and one pass: mirrored copies, ensembles, and slices that stream through memory."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import deepcopy
+from itertools import combinations
+
+import torch
+from monai.config import KeysCollection
+from monai.inferers import Inferer, SlidingWindowInferer, sliding_window_inference
+from monai.transforms import MapTransform
+from monai.utils import convert_to_dst_type
+from torch import nn
+
+from ..errors import InputError
+from ..weights import load_weights
+
+
+class ProbabilityEnsemble(nn.Module):
+    """Mean class probabilities over networks and mirrored copies of the input.
+
+    p(x) = 1 / (M F) sum_m sum_f f^-1(softmax(net_m(f(x)))), f over all combinations of mirrored axes.
+
+    Args:
+        networks: at least one; each maps (B, C, *spatial) to logits (B, K, *spatial).
+        mirror: average over mirrored copies as well (2^d passes).
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], mirror: bool = True) -> None:
+        super().__init__()
+        if not networks:
+            raise InputError("expected at least one network in an ensemble, found none")
+        self.networks = nn.ModuleList(networks)
+        self.mirror = mirror
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return probabilities, float32 (B, K, *spatial), that sum to 1 over K."""
+        axes = range(2, image.ndim)
+        flips = [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)] if self.mirror else [()]
+        total = 0
+        for flip in flips:
+            seen = image.flip(flip) if flip else image
+            for network in self.networks:
+                probabilities = network(seen).float().softmax(1)
+                total = total + (probabilities.flip(flip) if flip else probabilities)
+        return total / (len(flips) * len(self.networks))
+
+
+def load_ensemble(
+    network: nn.Module, checkpoints: str | Sequence[str], mirror: bool = True, device: str | torch.device = "cpu"
+) -> ProbabilityEnsemble:
+    """Load one copy of a network per checkpoint.
+
+    Args:
+        network: of the members' shape; it is copied.
+        checkpoints: one file or several.
+        mirror: see `ProbabilityEnsemble`.
+        device: where the networks go.
+
+    Raises:
+        InputError: any member cannot be loaded: an ensemble with a member less is another model.
+    """
+    files = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
+    return ProbabilityEnsemble([load_weights(deepcopy(network), file) for file in files], mirror).to(device)
+
+
+class StreamingSliceInferer(Inferer):
+    """Run a 2-D network over a volume a few slices at a time and keep only what is asked for.
+
+    Memory: the image, one byte a voxel for the labels, and K channels of ``slices`` slices; with ``probabilities``
+    K channels of the volume. Equal to MONAI's `SliceInferer` followed by softmax and argmax.
+
+    Args:
+        roi_size: window in the slice.
+        spatial_dim: axis the slices are perpendicular to.
+        overlap: of neighbouring windows.
+        slices: how many go through together.
+        probabilities: return float32 probabilities (B, K, *spatial) instead of uint8 labels (B, 1, *spatial).
+    """
+
+    def __init__(
+        self,
+        roi_size: Sequence[int],
+        spatial_dim: int = 0,
+        overlap: float = 0.5,
+        slices: int = 8,
+        probabilities: bool = False,
+    ) -> None:
+        self.roi_size, self.spatial_dim, self.overlap = tuple(roi_size), spatial_dim, overlap
+        self.slices, self.probabilities = slices, probabilities
+
+    def __call__(self, inputs: torch.Tensor, network: Callable, *args: object, **kwargs: object) -> torch.Tensor:
+        """Segment (B, C, *spatial); ``network`` gives probabilities (or logits, if labels are wanted)."""
+        batch, result = [], None
+        for image in inputs.as_subclass(torch.Tensor):
+            planes = image.movedim(self.spatial_dim + 1, 0)
+            for first in range(0, len(planes), self.slices):
+                chunk = planes[first : first + self.slices]
+                predicted = sliding_window_inference(
+                    chunk.contiguous(), self.roi_size, self.slices, network, self.overlap, "gaussian", *args, **kwargs
+                )
+                # max().indices is many times faster than argmax over a channel that is not innermost.
+                kept = predicted if self.probabilities else predicted.max(1, keepdim=True).indices.to(torch.uint8)
+                if first == 0:
+                    result = torch.empty((len(planes), *kept.shape[1:]), dtype=kept.dtype, device=kept.device)
+                result[first : first + self.slices] = kept
+            batch.append(result.movedim(0, self.spatial_dim + 1))
+        return _like(torch.stack(batch), inputs)
+
+
+class VolumeInferer(SlidingWindowInferer):
+    """MONAI's Gaussian sliding window in 3-D, returning labels or probabilities as `StreamingSliceInferer` does.
+
+    Args:
+        roi_size: window.
+        overlap: of neighbouring windows.
+        probabilities: return float32 probabilities instead of uint8 labels.
+    """
+
+    def __init__(self, roi_size: Sequence[int], overlap: float = 0.5, probabilities: bool = False) -> None:
+        super().__init__(roi_size=tuple(roi_size), sw_batch_size=1, overlap=overlap, mode="gaussian")
+        self.probabilities = probabilities
+
+    def __call__(self, inputs: torch.Tensor, network: Callable, *args: object, **kwargs: object) -> torch.Tensor:
+        """Segment (B, C, *spatial); ``network`` gives probabilities (or logits, if labels are wanted)."""
+        predicted = super().__call__(inputs.as_subclass(torch.Tensor), network, *args, **kwargs)
+        kept = predicted if self.probabilities else predicted.max(1, keepdim=True).indices.to(torch.uint8)
+        return _like(kept, inputs)
+
+
+def _like(result: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """Give a result the metadata of the input: MONAI's `Invertd` passes over tensors without any, with a warning."""
+    return convert_to_dst_type(result, inputs, dtype=result.dtype)[0]
+
+
+def make_inferer(
+    spatial_dims: int, roi_size: Sequence[int], slice_axis: int = 2, probabilities: bool = True, overlap: float = 0.5
+) -> Inferer:
+    """Return the inferer of a 2-D or a 3-D network over volumes.
+
+    Args:
+        spatial_dims: of the network.
+        roi_size: window, in the axis order the network was trained with (slice axis first in 3-D).
+        slice_axis: axis of the volume that slices are perpendicular to.
+        probabilities: return probabilities instead of labels.
+        overlap: of neighbouring windows.
+    """
+    if spatial_dims == 2:
+        return StreamingSliceInferer(roi_size, slice_axis, overlap, probabilities=probabilities)
+    return VolumeInferer(roi_size, overlap, probabilities)
+
+
+class ToLabelsd(MapTransform):
+    """Turn class scores (C, *spatial) into labels (1, *spatial), uint8; labels stay as they are.
+
+    Args:
+        keys: the prediction.
+    """
+
+    def __init__(self, keys: KeysCollection) -> None:
+        super().__init__(keys)
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        """Take the class of the highest score, the lowest of equals."""
+        result = dict(data)
+        for key in self.keys:
+            scores = result[key]
+            labels = scores if len(scores) == 1 else scores.max(0, keepdim=True).indices
+            result[key] = labels.to(torch.uint8)
+        return result

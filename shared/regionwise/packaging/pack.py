@@ -1,0 +1,175 @@
+"""Make one file of a trained bundle that runs with plain MONAI: ``python -m regionwise pack``."""
+
+import csv
+import hashlib
+import io
+import json
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+
+from ..bundle.packed import code_digest, package_files
+from ..errors import InputError
+from ..files import atomic_path
+from ..training.checkpoints import BEST
+from ..weights import load_weights
+from .archive import REQUIRED_FILES, PackedBundle, with_manifest, zip_bytes
+from .model_card import evaluation_section, scores, usage_section
+from .packed_configs import json_bytes, packed_config, packed_metadata
+from .privacy import refuse_machine_paths, refuse_patient_data
+
+# What inference needs; the packed metadata pins them to the versions they were packed with.
+INFERENCE_PACKAGES = ("monai", "torch", "numpy", "nibabel", "pytorch-ignite", "fire")
+
+
+def pack(bundle: str, checkpoint: str, out: str = "dist", evaluation: str | None = None, force: bool = False) -> None:
+    """Pack a bundle with trained weights as OUT/NAME_vVERSION.zip; the same input gives the same bytes.
+
+    In it: configurations with the run's network written in, docs, licence, models/model.pt (weights without the
+    deep-supervision heads), the package for fine-tuning, metadata with exact versions, the evaluation in the model
+    card, checksums. Refused: an evaluation that is missing, weights that do not fit, a path of this machine or
+    patient data in any file, a version that is already in OUT with other content.
+
+    Args:
+        bundle: folder of the bundle, such as bundles/acdc_rrw.
+        checkpoint: output_dir of the training (its model.pt is taken), or a file in it; network.json is beside it.
+        out: folder for the zip.
+        evaluation: output_dir of the evaluation of these weights; without it, `eval` in the training's output_dir.
+        force: pack without an evaluation.
+    """
+    folder = Path(bundle)
+    metadata = _read_metadata(folder)
+    name, number = folder.resolve().name, metadata["version"]
+    weights_file, network = _find_run(Path(checkpoint))
+    summary, cases = _read_evaluation(_find_evaluation(weights_file.parent, evaluation, force))
+    _check_judged(summary, weights_file)
+    code = package_files()
+    contents = _sources(folder)
+    for path in [path for path in contents if path.startswith("configs/") and path.endswith(".json")]:
+        config = packed_config(_json(folder / path), network, name, number, code_digest(code))
+        contents[path] = json_bytes(config)
+    contents["models/model.pt"] = _weights(contents["configs/inference.json"], weights_file)
+    versions = {package: _public_version(package) for package in INFERENCE_PACKAGES}
+    contents["configs/metadata.json"] = json_bytes(
+        packed_metadata(metadata, network, versions, scores(summary) if summary else {})
+    )
+    run = weights_file.parent / "run.json"
+    sections = (
+        (folder / "docs" / "README.md").read_text(encoding="utf-8").rstrip() + "\n",
+        evaluation_section(summary, _json(run) if run.is_file() else {}),
+        usage_section(name, number, _training_packages(), versions),
+    )
+    contents["docs/README.md"] = "\n".join(sections).encode()
+    contents |= {f"regionwise/{path}": content for path, content in code.items()}
+    refuse_patient_data(contents, cases)
+    refuse_machine_paths(contents, own=(folder.parent, weights_file.parent, Path(out)))
+    content = zip_bytes(PackedBundle(name, number, with_manifest(name, number, contents)))
+    _write(Path(out) / f"{name}_v{number}.zip", content)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error})") from error
+
+
+def _read_metadata(folder: Path) -> dict[str, Any]:
+    for path in REQUIRED_FILES:
+        if not (folder / path).is_file():
+            raise InputError(f"expected a bundle in {folder}, found no {path}")
+    metadata = _json(folder / "configs" / "metadata.json")
+    number = metadata.get("version")
+    if number not in metadata.get("changelog", {}):
+        raise InputError(f"{folder}/configs/metadata.json: the changelog says nothing of version {number}")
+    return metadata
+
+
+def _sources(folder: Path) -> dict[str, bytes]:
+    """Return the files of the repository's bundle that are packed: configs, docs, licence."""
+    files = [folder / "LICENSE", *sorted((folder / "configs").rglob("*")), *sorted((folder / "docs").rglob("*"))]
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files if file.is_file()}
+
+
+def _find_run(checkpoint: Path) -> tuple[Path, dict[str, Any]]:
+    file = checkpoint / BEST if checkpoint.is_dir() else checkpoint
+    if not file.is_file():
+        raise InputError(f"expected a checkpoint at {file}, found none; train first")
+    network = file.parent / "network.json"
+    if not network.is_file():
+        raise InputError(
+            f"expected network.json beside {file}; the training writes it, and it says which network this is"
+        )
+    return file, _json(network)
+
+
+def _find_evaluation(run: Path, evaluation: str | None, force: bool) -> Path | None:
+    folder = Path(evaluation) if evaluation is not None else run / "eval"
+    if (folder / "summary.json").is_file():
+        return folder
+    if force and evaluation is None:
+        return None
+    raise InputError(
+        f"expected the evaluation of these weights in {folder}, found no summary.json; run evaluate.json, "
+        "pass --evaluation DIR, or pack without it by --force"
+    )
+
+
+def _read_evaluation(folder: Path | None) -> tuple[dict[str, Any] | None, set[str]]:
+    if folder is None:
+        return None, set()
+    table = folder / "cases.csv"
+    rows = csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))) if table.is_file() else []
+    return _json(folder / "summary.json"), {row["case"] for row in rows}
+
+
+def _check_judged(summary: dict[str, Any] | None, weights_file: Path) -> None:
+    """Refuse an evaluation that says it judged other weights; one from another tool says nothing."""
+    judged = (summary or {}).get("about", {}).get("weights_sha256")
+    if judged is not None and judged != sha256(weights_file.read_bytes()).hexdigest():
+        raise InputError(
+            f"the evaluation judged other weights than {weights_file}; evaluate these, or name the right --evaluation"
+        )
+
+
+def _weights(inference_config: bytes, file: Path) -> bytes:
+    """Return the weights as a file of tensors, after loading them strictly into the packed network."""
+    parser = ConfigParser(json.loads(inference_config))
+    try:
+        network = load_weights(parser.get_parsed_content("network_def"), file)
+    except (InputError, OSError) as error:
+        reason = error if isinstance(error, InputError) else f"{file} is damaged ({error})"
+        raise InputError(f"cannot pack these weights: {reason}") from error
+    weights = {name: value.detach().clone().contiguous() for name, value in network.state_dict().items()}
+    stream = io.BytesIO()  # into a file, torch.save would write that file's name
+    torch.save(weights, stream)
+    return stream.getvalue()
+
+
+def _public_version(package: str) -> str:
+    """Return the installed version without what a build appends (``2.13.0+cpu``): pip would not find that."""
+    return version(package).split("+")[0]
+
+
+def _training_packages() -> list[str]:
+    try:
+        lines = requires("regionwise") or []
+    except PackageNotFoundError as error:
+        raise InputError("regionwise is not installed; pip install -e shared") from error
+    ours = [line for line in lines if "extra ==" not in line]
+    return [line for line in ours if not line.startswith(INFERENCE_PACKAGES)]
+
+
+def _write(path: Path, content: bytes) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if path.is_file() and path.read_bytes() != content:
+        raise InputError(
+            f"{path} exists with other content; raise the version in metadata.json and say in its changelog what is new"
+        )
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+    print(f"{path}: {len(content) / 2**20:.1f} MiB, SHA-256 {digest}")

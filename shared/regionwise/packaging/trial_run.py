@@ -1,0 +1,131 @@
+"""Run a packed bundle on a generated scan, in a process of its own: ``python -m regionwise.packaging.trial_run``.
+
+A bundle's configuration is code; what it does or breaks stays in this process, in an empty working directory.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.bundle import ConfigParser, ckpt_export, create_workflow, verify_net_in_out
+
+from ..bundle.packed import PACKAGE
+from ..errors import InputError
+
+STEPS = ("properties", "network", "export", "inference")
+SCAN_SHAPE = (40, 36, 8)
+SPACING_MM = (1.4, 1.4, 5.0)
+
+
+def run_trial(folder: Path, scratch: Path) -> dict[str, str]:
+    """Run all steps in a new process.
+
+    Args:
+        folder: the unpacked bundle.
+        scratch: an empty folder, the working directory of the process.
+
+    Returns:
+        step to a line for each step that passed; the first that failed to ``failed: `` and the reason.
+    """
+    result = subprocess.run(
+        [sys.executable, "-m", "regionwise.packaging.trial_run", str(folder.resolve()), "steps"],
+        cwd=scratch,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    written = scratch / "steps"
+    steps = dict(json.loads(line) for line in written.read_text().splitlines()) if written.is_file() else {}
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if line.strip()] or [f"exit status {result.returncode}"]
+        missing = next(step for step in STEPS if step not in steps)
+        steps[missing] = f"failed: {lines[-1].strip()[:300]}"
+    return steps
+
+
+def check_required_properties(folder: Path) -> str:
+    """Check the properties that MONAI asks of an inference workflow."""
+    workflow = create_workflow(
+        config_file=str(folder / "configs" / "inference.json"), workflow_type="infer", bundle_root=str(folder)
+    )
+    missing = workflow.check_properties()
+    if missing:
+        raise InputError(f"missing or misnamed: {', '.join(missing)}")
+    return f"{sum(one['required'] for one in workflow.properties.values())} required properties are there"
+
+
+def check_network(folder: Path) -> str:
+    """Check the network's input and output against the metadata."""
+    configs = folder / "configs"
+    verify_net_in_out("network_def", str(configs / "metadata.json"), str(configs / "inference.json"), device="cpu")
+    return "input and output are as metadata.json says"
+
+
+def check_export(folder: Path) -> str:
+    """Check that the weights export to TorchScript and load again."""
+    config = folder / "configs" / "inference.json"
+    ckpt_export(
+        net_id="network_def",
+        filepath="model.ts",
+        ckpt_file=str(folder / "models" / "model.pt"),
+        meta_file=str(folder / "configs" / "metadata.json"),
+        config_file=str(config),
+    )
+    torch.jit.load("model.ts")
+    return "TorchScript is written and loads"
+
+
+def check_inference(folder: Path) -> str:
+    """Run inference.json on a generated scan and check geometry and labels of what it writes."""
+    metadata = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    config = ConfigParser.load_config_file(str(folder / "configs" / "inference.json"))
+    channels = metadata["network_data_format"]["inputs"]["image"]["num_channels"]
+    scan = write_scan(Path("scan"), channels, config.get("modalities"))
+    workflow = create_workflow(
+        config_file=str(folder / "configs" / "inference.json"), workflow_type="infer", input="scan", output_dir="out"
+    )
+    workflow.run()
+    workflow.finalize()
+    files = sorted(Path("out").rglob("*.nii*"))
+    if len(files) != 1:
+        raise InputError(f"expected one label map for one scan, found {len(files)}")
+    labels = nib.load(files[0])
+    if labels.shape != SCAN_SHAPE or not np.allclose(labels.affine, scan.affine, atol=1e-4):
+        raise InputError(f"expected labels on the voxels of the scan {SCAN_SHAPE}, found shape {labels.shape}")
+    values = np.unique(np.asanyarray(labels.dataobj))
+    classes = metadata["network_data_format"]["outputs"]["pred"]["num_channels"]
+    if not np.isin(values, range(classes)).all():
+        raise InputError(f"expected labels 0 to {classes - 1}, found {values[:10].tolist()}")
+    return f"a generated scan of {' x '.join(map(str, SCAN_SHAPE))} voxels; labels lie on its voxels"
+
+
+def write_scan(folder: Path, channels: int, modalities: list[str] | None) -> nib.Nifti1Image:
+    """Write a scan of blurred noise: a file, or one for each modality (``scan_t2.nii.gz``), and return an image."""
+    folder.mkdir()
+    noise = np.random.default_rng(0).normal(100, 20, (*SCAN_SHAPE, channels))
+    noise = (noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1)).astype(np.float32)
+    affine = np.diag([-SPACING_MM[0], -SPACING_MM[1], SPACING_MM[2], 1.0])
+    affine[:3, 3] = (30, -20, 12)
+    volumes = {f"_{modality}": noise[..., number] for number, modality in enumerate(modalities or [])}
+    for name, volume in (volumes or {"": noise.squeeze(-1) if channels == 1 else noise}).items():
+        image = nib.Nifti1Image(volume, affine)
+        nib.save(image, folder / f"scan{name}.nii.gz")
+    return image
+
+
+def main(folder: Path, record: Path) -> None:
+    """Run the steps in order and record each that passed as a line of JSON."""
+    checks = (check_required_properties, check_network, check_export, check_inference)
+    for step, check in zip(STEPS, checks, strict=True):
+        line = json.dumps([step, check(folder)])
+        with record.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,78 @@
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from regionwise.bundle import evaluate as judge
+from regionwise.bundle.evaluate import evaluate_datalist
+from regionwise.errors import InputError
+from regionwise.evaluation import parallel
+
+AFFINE = np.diag([1.0, 1, 2, 1])
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    monkeypatch.setattr(parallel, "usable_cores", lambda: 1)
+
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, AFFINE), path)
+    return str(path)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two patients of brats: the reference with label 4, the prediction, shifted by a voxel, with class 3."""
+    items = []
+    for name, shift in (("a", 0), ("b", 1)):
+        label = np.zeros((12, 12, 6), np.uint8)
+        label[2:8, 2:8, 1:5] = 2
+        label[4:6, 4:6, 2:4] = 4
+        predicted = np.where(label == 4, 3, label).astype(np.uint8)
+        save(tmp_path / "predictions" / f"{name}.nii.gz", np.roll(predicted, shift, axis=0))
+        image = save(tmp_path / "data" / f"{name}.nii.gz", np.random.default_rng(0).normal(size=label.shape))
+        items.append(
+            {
+                "case_id": name,
+                "subject_id": name,
+                "image": [image] * 4,
+                "label": save(tmp_path / "data" / f"{name}_seg.nii.gz", label),
+                "group": "HGG",
+            }
+        )
+    return items
+
+
+def judge_brats(tmp_path, data, **settings):
+    evaluate_datalist(data, "brats", str(tmp_path / "predictions"), str(tmp_path / "out"), **settings)
+    with (tmp_path / "out" / "cases.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return rows, json.loads((tmp_path / "out" / "summary.json").read_text())
+
+
+def test_predictions_are_judged_by_class_and_region(tmp_path, data):
+    rows, summary = judge_brats(tmp_path, data, regions="brats", about={"fold": 0})
+    assert (tmp_path / "out" / "report.html").is_file()
+    dice = {(row["case"], row["class"]): float(row["dice"]) for row in rows}
+    assert dice["a", "enhancing tumour"] == dice["a", "WT"] == 1
+    assert dice["b", "enhancing tumour"] == 0.5  # half of its 2 x 2 x 2 voxels are met
+    assert dice["b", "WT"] == pytest.approx(5 / 6)
+    assert {row["group"] for row in rows} == {"HGG"}
+    assert {"edema", "enhancing tumour", "necrotic core", "WT", "TC", "ET"} <= {row["class"] for row in rows}
+    assert summary["n_cases"] == 2
+
+
+def test_a_case_without_its_prediction_is_an_error(tmp_path, data):
+    (tmp_path / "predictions" / "b.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"b"):
+        judge_brats(tmp_path, data)
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_only_the_main_process_judges(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(judge, "is_main_process", lambda: False)
+    evaluate_datalist(data, "brats", str(tmp_path / "predictions"), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,156 @@
+"""Verification: a good bundle passes all checks; of a bad one nothing is run."""
+
+import io
+import json
+import pickle
+
+import pytest
+import torch
+from regionwise.cli import main
+from regionwise.packaging import checks
+from regionwise.packaging.archive import read_bundle
+from regionwise.packaging.verify import verify
+
+from .packing import change_json, repack
+
+METADATA = "configs/metadata.json"
+
+
+def test_a_packed_bundle_passes_every_check(packed_zip, capfd):
+    assert main(["verify", str(packed_zip)]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    passed = [line.split()[0] for line in lines if line.split()[1] == "ok"]
+    assert passed == [
+        "checksums", "layout", "metadata", "versions", "weights", "properties", "network", "export", "inference",
+    ]  # fmt: skip
+    assert any("configs/inference.json scans: $sorted(glob.glob(@input" in line for line in lines)
+    assert any("its copy of regionwise is the code that checks it" in line for line in lines)
+
+
+def newer_schema(file, target):
+    return change_json(file, target, METADATA, schema="https://example.org/meta_schema_20991231.json")
+
+
+def newer_monai(file, target):
+    return change_json(file, target, METADATA, monai_version="99.0.0")
+
+
+def newer_package(file, target):
+    return change_json(file, target, METADATA, required_packages_version={"nibabel": "99.0"})
+
+
+def missing_package(file, target):
+    return change_json(file, target, METADATA, required_packages_version={"no-such-package": "1.0"})
+
+
+def missing_key(file, target):
+    metadata = json.loads(read_bundle(file).contents[METADATA])
+    del metadata["task"]
+    return repack(file, target, {METADATA: json.dumps(metadata).encode()})
+
+
+def other_version(file, target):
+    return change_json(file, target, METADATA, version="0.2.0")
+
+
+def no_changelog(file, target):
+    return change_json(file, target, METADATA, changelog={"0.0.9": "before"})
+
+
+def truncated_weights(file, target):
+    return repack(file, target, {"models/model.pt": read_bundle(file).contents["models/model.pt"][:-300]})
+
+
+class Evil:
+    """Touches a file when it is unpickled."""
+
+    def __reduce__(self):
+        return (open, ("unpickled", "w"))
+
+
+def pickled_weights(file, target):
+    stream = io.BytesIO()
+    torch.save({"a": Evil()}, stream)
+    return repack(file, target, {"models/model.pt": stream.getvalue()})
+
+
+def plain_pickle(file, target):
+    return repack(file, target, {"models/model.pt": pickle.dumps(Evil())})
+
+
+def broken_weights(file, target):
+    stream = io.BytesIO()
+    torch.save({"a": torch.tensor([float("nan")])}, stream)
+    return repack(file, target, {"models/model.pt": stream.getvalue()})
+
+
+def no_licence(file, target):
+    return repack(file, target, {"LICENSE": None})
+
+
+def needs_us(file, target):
+    return change_json(file, target, "configs/inference.json", handlers=[{"_target_": "regionwise.training.Progress"}])
+
+
+BAD = {
+    "metadata.json follows the schema https://example.org/meta_schema_20991231.json, known is meta_": newer_schema,
+    "the bundle was packed with monai 99.0.0, which is newer than the installed": newer_monai,
+    "the bundle was packed with nibabel 99.0, which is newer than the installed": newer_package,
+    "the bundle needs no-such-package 1.0, which is not installed": missing_package,
+    "metadata.json: 'task' is a required property": missing_key,
+    "metadata.json says version 0.2.0, the checksums are of 0.1.0": other_version,
+    "metadata.json: the changelog says nothing of version 0.1.0": no_changelog,
+    "models/model.pt is not a readable checkpoint of tensors (": truncated_weights,
+    "models/model.pt is not a readable checkpoint of tensors (Weights only load failed": pickled_weights,
+    "models/model.pt is not a readable checkpoint of tensors (Weights only": plain_pickle,
+    "models/model.pt: a is not finite": broken_weights,
+    "the bundle has no LICENSE": no_licence,
+    "configs/inference.json names regionwise; inference must run with plain MONAI": needs_us,
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_bundle_is_one_line_and_nothing_is_run(message, packed_zip, tmp_path, monkeypatch, capsys):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    bad = BAD[message](packed_zip, tmp_path / "bad.zip")
+    assert verify(str(bad)) == 1
+    lines = capsys.readouterr().out.splitlines()
+    failed = [line for line in lines if line.split()[1] == "failed"]
+    assert len(failed) == 1
+    assert message in failed[0]
+    assert lines[-1] == "nothing was run"
+    assert list(inside.iterdir()) == []
+
+
+def test_without_execute_nothing_is_run_and_code_is_listed(packed_zip, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("regionwise.packaging.verify.run_trial", None)
+    touched = tmp_path / "touched"
+    evil = change_json(
+        packed_zip, tmp_path / "evil.zip", "configs/inference.json", checkpoint=f"$open('{touched}', 'w')"
+    )
+    assert verify(str(evil), execute=False) == 0
+    output = capsys.readouterr().out
+    assert f"configs/inference.json checkpoint: $open('{touched}', 'w')" in output
+    assert output.splitlines()[-1] == "nothing was run"
+    assert not touched.exists()
+
+
+def test_a_step_that_fails_is_named(packed_zip, tmp_path, capfd):
+    changed = change_json(packed_zip, tmp_path / "changed.zip", "configs/inference.json", in_channels=3)
+    assert verify(str(changed)) == 1
+    lines = {line.split()[0]: line for line in capfd.readouterr().out.splitlines()}
+    assert "ok" in lines["properties"]
+    assert "failed" in lines["network"]
+    assert "not reached" in lines["inference"]
+
+
+def test_an_older_package_is_said(packed_zip, tmp_path):
+    older = change_json(packed_zip, tmp_path / "older.zip", METADATA, numpy_version="1.20.0")
+    assert "newer than packed: numpy" in checks.check_versions(read_bundle(older))
+
+
+def test_another_copy_of_the_package_is_said(packed_zip, tmp_path):
+    edited = repack(packed_zip, tmp_path / "edited.zip", {"regionwise/maps.py": b"import os\n"})
+    assert "is not the code that checks it; read it" in checks.describe_package(read_bundle(edited))

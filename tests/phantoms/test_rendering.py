@@ -1,0 +1,55 @@
+import nibabel as nib
+import numpy as np
+import pytest
+from regionwise.phantoms.rendering import bias_field, ellipse, grid_mm, rician, save, smooth_noise, wobble
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_smooth_noise_is_standardised_and_smooth(rng):
+    noise = smooth_noise(rng, (40, 40), 3)
+    assert (noise.mean(), noise.std()) == pytest.approx((0, 1))
+    assert np.abs(np.diff(noise, axis=0)).mean() < 0.5 * np.abs(np.diff(rng.standard_normal((40, 40)), axis=0)).mean()
+
+
+def test_the_bias_field_stays_within_its_strength(rng):
+    logarithm = np.log(bias_field(rng, (12, 10, 5), 0.4))
+    assert np.abs(logarithm).max() == pytest.approx(0.4)
+    assert logarithm.mean() == pytest.approx(0)
+
+
+def test_rician_noise_is_positive_and_biased_where_there_is_no_signal(rng):
+    noisy = rician(rng, np.zeros(20_000), 0.1)
+    assert noisy.min() >= 0
+    assert noisy.mean() == pytest.approx(0.1 * np.sqrt(np.pi / 2), rel=0.02)
+
+
+def test_a_wobble_closes_on_itself(rng):
+    seam = wobble(rng, np.array([-np.pi, np.pi]), 0.2)
+    assert seam[0] == pytest.approx(seam[1])
+
+
+def test_an_ellipse_has_its_area():
+    x, y = np.meshgrid(np.arange(-200, 201), np.arange(-200, 201), indexing="ij")
+    assert ellipse(x, y, (10, -20), (120, 60)).sum() == pytest.approx(np.pi * 120 * 60, rel=0.002)
+
+
+def test_the_grid_is_centred():
+    z, y = grid_mm((3, 4), (5.0, 2.0))
+    np.testing.assert_array_equal(z.ravel(), [-5, 0, 5])
+    np.testing.assert_array_equal(y.ravel(), [-3, -1, 1, 3])
+
+
+@pytest.mark.parametrize(("sform_code", "qform_code"), [(1, 1), (2, 0), (0, 1)])
+def test_header_codes_and_equal_bytes(tmp_path, sform_code, qform_code):
+    affine = np.array([[0, 0, -0.7, 0], [0, -0.7, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1.0]])
+    array = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    for name in ("a", "b"):
+        save(tmp_path / name / "imaging.nii.gz", array, affine, sform_code, qform_code)
+    loaded = nib.load(tmp_path / "a" / "imaging.nii.gz")
+    assert (int(loaded.header["sform_code"]), int(loaded.header["qform_code"])) == (sform_code, qform_code)
+    np.testing.assert_allclose(loaded.affine, affine, atol=1e-6)
+    assert (tmp_path / "a" / "imaging.nii.gz").read_bytes() == (tmp_path / "b" / "imaging.nii.gz").read_bytes()

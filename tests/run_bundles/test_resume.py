@@ -1,0 +1,91 @@
+"""A training that is killed and resumed is the training that was not."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import torch
+from regionwise.weights import load_checkpoint
+
+from .running import ROOT, arguments, config, environment, run_here, train_here, training
+
+# Long enough for the signal to arrive in the middle of the second epoch.
+SETTINGS = {"epochs": 2, "iterations_per_epoch": 25, "seed": 3}
+
+
+def kill_in_the_second_epoch(data, folder, cache):
+    """Start the training and kill it as soon as its first epoch is saved."""
+    overrides = training("acdc", dataset_dir=data, output_dir=folder, cache_dir=cache, **SETTINGS)
+    command = [
+        sys.executable,
+        "-m",
+        "monai.bundle",
+        "run",
+        *arguments("training", config("acdc", "train"), **overrides),
+    ]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    waited_until = time.monotonic() + 120
+    while not (folder / "last.pt").is_file() and time.monotonic() < waited_until and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    out, _ = process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    return out
+
+
+def losses(out):
+    return [line.partition("  Dice")[0] for line in out.splitlines() if line.startswith("epoch ")]
+
+
+def test_killed_and_resumed_equals_uninterrupted(trained, tmp_path):
+    run = trained("acdc")
+    whole = train_here("acdc", run.data, tmp_path / "whole", run.cache, **SETTINGS)
+    first = losses(kill_in_the_second_epoch(run.data, tmp_path / "part", run.cache))
+    assert first == losses(whole.result.out)[:1]
+    assert load_checkpoint(tmp_path / "part" / "last.pt")["epoch"] == 1
+    resumed = train_here("acdc", run.data, tmp_path / "part", run.cache, resume="true", **SETTINGS)
+    assert resumed.result.status == 0, resumed.result.err
+    assert losses(resumed.result.out) == losses(whole.result.out)[1:]
+    assert resumed.result.out.splitlines()[-2] == whole.result.out.splitlines()[-2]  # the best Dice and its epoch
+    states = [load_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "part")]
+    assert states[0].keys() == states[1].keys()
+    for name, weight in states[0]["network"].items():
+        assert torch.equal(weight, states[1]["network"][name]), name
+    for key in ("epoch", "iteration", "best_metric", "best_metric_epoch", "scheduler"):
+        assert states[0][key] == states[1][key], key
+    best = [load_checkpoint(tmp_path / name / "model.pt") for name in ("whole", "part")]
+    assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
+
+
+def test_other_settings_are_refused_and_the_run_stays_as_it_was(trained, tmp_path):
+    run = trained("hippocampus")
+    first = train_here("hippocampus", run.data, tmp_path, run.cache, epochs=1)
+    names = ("last.pt", "run.json", "network.json")
+    before = [(tmp_path / name).read_bytes() for name in names]
+    for name, other, started in (("epochs", 3, 1), ("loss", "dice", "rrw"), ("seed", 5, 0)):
+        changed = {**first.settings, name: other, "resume": "true"}
+        result = run_here(*arguments("training", config("hippocampus", "train"), **changed))
+        problem = f"it was started with --{name} {started}; pass the same"
+        assert result.error == f"cannot resume from {tmp_path / 'last.pt'}: {problem}"
+        assert [(tmp_path / name).read_bytes() for name in names] == before
+
+
+def test_a_finished_run_is_not_trained_further(trained, tmp_path):
+    run = trained("hippocampus")
+    train_here("hippocampus", run.data, tmp_path, run.cache)
+    weights = load_checkpoint(tmp_path / "model_last.pt")
+    again = train_here("hippocampus", run.data, tmp_path, run.cache, resume="true")
+    assert again.result.status == 0, again.result.err
+    assert losses(again.result.out) == []
+    assert "best Dice" in again.result.out
+    assert all(torch.equal(weights[name], value) for name, value in load_checkpoint(tmp_path / "model_last.pt").items())
+
+
+def test_a_damaged_last_state_is_refused(trained, tmp_path):
+    run = trained("hippocampus")
+    (tmp_path / "last.pt").write_bytes(b"half a file")
+    result = train_here("hippocampus", run.data, tmp_path, run.cache, resume="true").result
+    assert "last.pt is not a readable checkpoint of tensors" in result.error
