@@ -141,7 +141,7 @@ def test_training_evaluation_and_inference_preprocess_alike(bundle):
     training = read(bundle, "train")["train"]["preprocessing"]["transforms"]
     judging, inference = (read(bundle, name)["preprocessing"]["transforms"] for name in ("evaluate", "inference"))
     loaders = [transforms[0]["_target_"] for transforms in (training, judging, inference)]
-    assert loaders == ["regionwise.data.load.LoadCased"] * 2 + ["LoadImaged"]
+    assert loaders == ["regionwise.data.LoadCased"] * 2 + ["LoadImaged"]
     assert [for_the_image(transform) for transform in training[1:]] == judging[1:] == inference[1:]
     assert read(bundle, "train")["validate"]["preprocessing"] == "@train#preprocessing"
 
