@@ -102,6 +102,14 @@ def loss_rows() -> Iterator[Row]:
 
     ours, what = both_ways(rrw, compact), "RRW loss and gradient, labels + d-hat, 10x4x256x224"
     yield Row(what, "torch CrossEntropyLoss", ours, both_ways(cross_entropy, labels[:, 0]), 1.0)
+    annealed = both_ways(make_loss("rrw:annealed"), compact)
+    yield Row(
+        "generalized rectified loss (rrw:annealed) and gradient, labels + d-hat, 10x4x256x224",
+        "torch CrossEntropyLoss",
+        annealed,
+        both_ways(cross_entropy, labels[:, 0]),
+        1.0,
+    )
     yield Row(what, "MONAI DiceCELoss", ours, both_ways(dice_ce, labels), 0.4)
     yield Row(what, "MONAI HausdorffDTLoss", ours, both_ways(hausdorff, labels), 0.05, slow=True)
     yield Row(what, "MONAI BoundaryLoss", ours, both_ways(boundary, labels), 0.1, slow=True)

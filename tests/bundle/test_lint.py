@@ -176,7 +176,7 @@ def test_values_that_are_right(name):
 
 def test_a_wrong_loss_says_which_there_are():
     (problem,) = wrong_values({"loss": "rww"})
-    assert problem.startswith("there is no loss 'rww'; did you mean 'rrw'? choices: rrw, ")
+    assert problem.startswith("Unknown loss 'rww'; did you mean 'rrw'? choices: rrw, ")
 
 
 def test_class_weights_fit_the_loss_and_the_classes():

@@ -92,7 +92,7 @@ def test_options_reach_the_map():
 
 
 def test_every_name_of_the_design_is_there():
-    named = "rrw boundary active_contour cao hausdorff_one_sided dice dice_ce focal ce wce_rrw"
+    named = "rrw boundary active_contour cao hausdorff_one_sided dice dice_ce focal ce wce_rrw rrw:annealed rrw:q=0.5"
     assert set(named.split()) <= set(LOSS_NAMES)
     assert {"rrw+dice:equal", "boundary+ce:gradual"} <= set(LOSS_NAMES)
 
@@ -100,6 +100,8 @@ def test_every_name_of_the_design_is_there():
 def test_which_losses_a_distance_saves_work():
     assert [name for name in LOSS_NAMES if needs_distance(name)] == [
         "rrw",
+        "rrw:annealed",
+        "rrw:q=0.5",
         "wce_rrw",
         "rrw+dice:equal",
         "rrw+dice:gradual",
@@ -111,14 +113,14 @@ def test_which_losses_a_distance_saves_work():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("rrv", r"there is no loss 'rrv'; did you mean 'rrw'\? choices: rrw, .*<map>\+<dice\|ce>:<equal\|gradual>"),
-        ("dise", r"there is no loss 'dise'; did you mean 'dice'"),
+        ("rrv", r"Unknown loss 'rrv'; did you mean 'rrw'\? choices: rrw, .*<map>\+<dice\|ce>:<equal\|gradual>"),
+        ("dise", r"Unknown loss 'dise'; did you mean 'dice'"),
         ("bondary+ce:equal", r"'bondary'\? did you mean 'boundary'"),
         ("rrw+dise:equal", r"loss 'rrw\+dise:equal' is not of the form <map>\+.*'dise'\? did you mean 'dice'"),
         ("rrw+dice:gradul", r"did you mean 'gradual'\? choices: equal, gradual"),
         ("rrw+dice", r"is not of the form.*choices: equal, gradual"),
-        ("", r"there is no loss ''; choices"),
-        (None, r"there is no loss 'None'"),
+        ("", r"Unknown loss ''; choices"),
+        (None, r"Unknown loss 'None'"),
     ],
 )
 def test_an_unknown_name_gets_the_nearest(name, message):

@@ -12,7 +12,10 @@ def test_names():
     assert trainer_name("rrw") == "nnUNetTrainerRRW"
     assert trainer_name("wce_rrw") == "nnUNetTrainerRegionWise_wce_rrw"
     assert trainer_name("boundary+dice:gradual") == "nnUNetTrainerRegionWise_boundary_dice_gradual"
-    with pytest.raises(InputError, match="no loss 'boundry'; did you mean 'boundary'"):
+    assert trainer_name("rrw:annealed") == "nnUNetTrainerRegionWise_rrw_annealed"
+    assert trainer_name("rrw:q=0.5") == "nnUNetTrainerRegionWise_rrw_q_0_5"
+    assert trainer_name("rrw:annealed=0.3-1+ce:equal") == "nnUNetTrainerRegionWise_rrw_annealed_0_3_1_ce_equal"
+    with pytest.raises(InputError, match="Unknown loss 'boundry'; did you mean 'boundary'"):
         trainer_name("boundry")
 
 

@@ -115,7 +115,7 @@ def test_no_dataset(bundle, tmp_path):
 
 
 SETTINGS = {
-    "an unknown loss": ({"loss": "rww"}, "there is no loss 'rww'; did you mean 'rrw'? choices: rrw, "),
+    "an unknown loss": ({"loss": "rww"}, "Unknown loss 'rww'; did you mean 'rrw'? choices: rrw, "),
     "a typo in a key": ({"epohcs": 3}, "there is no id 'epohcs' in "),
     "a typo in a nested key": ({"train#trainer#max_epocs": 3}, "did you mean 'train#trainer#max_epochs'?"),
     "negative epochs": ({"epochs": -1}, "expected --epochs to be an integer >= 1, found -1"),

@@ -4,17 +4,20 @@ from .base import LabelLoss
 from .by_name import LOSS_NAMES, make_loss, needs_distance
 from .deep_supervision import DeepSupervisionLoss
 from .dice import DiceCELoss, DiceLoss
+from .generalized import ANNEALING, GeneralizedRectifiedLoss
 from .pixelwise import CrossEntropyLoss, FocalLoss, WeightedCrossEntropyLoss
 from .region_wise import RegionWiseLoss
-from .schedules import LossSchedule, ScheduledLoss, schedule_weights
+from .schedules import LossSchedule, ScheduledLoss, schedule_weights, set_progress
 
 __all__ = [
+    "ANNEALING",
     "LOSS_NAMES",
     "CrossEntropyLoss",
     "DeepSupervisionLoss",
     "DiceCELoss",
     "DiceLoss",
     "FocalLoss",
+    "GeneralizedRectifiedLoss",
     "LabelLoss",
     "LossSchedule",
     "RegionWiseLoss",
@@ -23,4 +26,5 @@ __all__ = [
     "make_loss",
     "needs_distance",
     "schedule_weights",
+    "set_progress",
 ]

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from ..errors import InputError, did_you_mean
-from ..maps import KINDS
+from ..maps import KINDS, RECTIFIED_KINDS
 from .base import LabelLoss
 from .dice import DiceCELoss, DiceLoss
+from .generalized import ANNEALING, GeneralizedRectifiedLoss
 from .pixelwise import CrossEntropyLoss, FocalLoss, WeightedCrossEntropyLoss
 from .region_wise import RegionWiseLoss
 from .schedules import SCHEDULES, ScheduledLoss
@@ -13,8 +14,10 @@ from .schedules import SCHEDULES, ScheduledLoss
 _PLAIN = {"dice": DiceLoss, "dice_ce": DiceCELoss, "focal": FocalLoss, "ce": CrossEntropyLoss}
 _PARTNERS = {"dice": DiceLoss, "ce": CrossEntropyLoss}
 _COMBINATION = f"<map>+<{'|'.join(_PARTNERS)}>:<{'|'.join(SCHEDULES)}>"
+_FORMS = ("annealed", "q")
 
-SINGLE_NAMES = (*KINDS, *_PLAIN, "wce_rrw")
+ANNEALED_NAMES = tuple(f"{kind}:annealed" for kind in RECTIFIED_KINDS)
+SINGLE_NAMES = (*KINDS, *ANNEALED_NAMES, "rrw:q=0.5", *_PLAIN, "wce_rrw")
 LOSS_NAMES = (
     *SINGLE_NAMES,
     *(f"{kind}+{partner}:{schedule}" for kind in KINDS for partner in _PARTNERS for schedule in SCHEDULES),
@@ -32,8 +35,14 @@ def make_loss(
     All take both targets, 2-D or 3-D; those that do not use d̂ ignore it.
 
     Args:
-        name: a region-wise map (``rrw``, ``boundary``, ...: `RegionWiseLoss`), ``dice``, ``dice_ce``, ``focal``,
-            ``ce``, ``wce_rrw``, or ``<map>+<dice|ce>:<equal|gradual>`` (`ScheduledLoss`; gradual needs `LossSchedule`).
+        name: one of
+
+            - a region-wise map (``rrw``, ``boundary``, ...): `RegionWiseLoss`;
+            - a rectified map and ``:annealed``, ``:annealed=0.3-0.7`` or ``:q=0.5``: `GeneralizedRectifiedLoss` with an
+              exponent that rises over the run (`LossSchedule` drives it) or stays;
+            - ``dice``, ``dice_ce``, ``focal``, ``ce``, ``wce_rrw``;
+            - ``<map>+<dice|ce>:<equal|gradual>``, with either kind of map: `ScheduledLoss` (gradual needs
+              `LossSchedule`).
         spacing: voxel size along each spatial axis, for maps made from labels; a loss without a map has no use for it.
         class_weights: emphasis of the region-wise map, one positive factor per class.
         method: how distances are computed; a loss without a map has no use for it.
@@ -41,20 +50,19 @@ def make_loss(
     Raises:
         InputError: there is no such loss (the message suggests the nearest), or class_weights for one without a map.
     """
-    if "+" in str(name):
-        kind, partner, schedule = _parts(name)
+    name = str(name)
+    if "+" in name:
+        region_wise, partner, schedule = _parts(name)
         return ScheduledLoss(
-            _PARTNERS[partner](), RegionWiseLoss(kind, "labels", spacing, class_weights, method), schedule
+            _PARTNERS[partner](), _region_wise_loss(name, region_wise, spacing, class_weights, method), schedule
         )
-    if name in KINDS:
-        return RegionWiseLoss(name, "labels", spacing, class_weights, method)
+    if name in _PLAIN:
+        if class_weights is not None:
+            raise InputError(f"loss '{name}' has no region-wise map, so class_weights would do nothing: leave it out")
+        return _PLAIN[name]()
     if name == "wce_rrw":
         return WeightedCrossEntropyLoss(spacing, class_weights, method)
-    if name not in _PLAIN:
-        raise InputError(f"there is no loss '{name}'; {did_you_mean(name, [*SINGLE_NAMES, _COMBINATION])}")
-    if class_weights is not None:
-        raise InputError(f"loss '{name}' has no region-wise map, so class_weights would do nothing: leave it out")
-    return _PLAIN[name]()
+    return _region_wise_loss(name, name, spacing, class_weights, method)
 
 
 def needs_distance(name: str) -> bool:
@@ -64,16 +72,49 @@ def needs_distance(name: str) -> bool:
         InputError: there is no such loss.
     """
     make_loss(name)
-    return name.split("+")[0] in ("rrw", "wce_rrw")
+    return name.split("+")[0].split(":")[0] in ("rrw", "wce_rrw")
+
+
+def _region_wise_loss(
+    name: str, region_wise: str, spacing: Sequence[float] | None, class_weights: Sequence[float] | None, method: str
+) -> LabelLoss:
+    """Return the loss of ``<map>`` or ``<map>:<form>``; ``name`` is all that was given, for messages."""
+    kind, colon, form = region_wise.partition(":")
+    if kind not in KINDS or (colon and form.partition("=")[0] not in _FORMS):
+        raise InputError(f"Unknown loss '{name}'; {did_you_mean(region_wise, [*SINGLE_NAMES, _COMBINATION])}")
+    if not colon:
+        return RegionWiseLoss(kind, "labels", spacing, class_weights, method)
+    try:
+        return GeneralizedRectifiedLoss(_exponents(form), kind, spacing, class_weights, method)
+    except InputError as error:
+        raise InputError(f"Loss '{name}': {error}") from None
+
+
+def _exponents(form: str) -> Sequence[float]:
+    """Read ``annealed``, ``annealed=<first>-<last>`` or ``q=<number>``."""
+    word, equals, text = form.partition("=")
+    if word == "annealed" and not equals:
+        return ANNEALING
+    numbers = text.split("-") if word == "annealed" else [text]
+    try:
+        values = [float(number) for number in numbers]
+    except ValueError:
+        values = []
+    if len(values) != (2 if word == "annealed" else 1):
+        raise InputError(
+            f"expected {'two numbers, as in annealed=0.3-0.7' if word == 'annealed' else 'a number, as in q=0.5'}, "
+            f"found '{form}'"
+        )
+    return values
 
 
 def _parts(name: str) -> tuple[str, str, str]:
-    """Split ``map+partner:schedule``, each part checked."""
-    kind, _, rest = name.partition("+")
+    """Split ``map+partner:schedule``; partner and schedule are checked."""
+    region_wise, _, rest = name.partition("+")
     partner, _, schedule = rest.partition(":")
-    for part, choices in ((kind, KINDS), (partner, _PARTNERS), (schedule, SCHEDULES)):
+    for part, choices in ((region_wise.partition(":")[0], KINDS), (partner, _PARTNERS), (schedule, SCHEDULES)):
         if part not in choices:
             raise InputError(
                 f"loss '{name}' is not of the form {_COMBINATION}: '{part}'? {did_you_mean(part, choices)}"
             )
-    return kind, partner, schedule
+    return region_wise, partner, schedule

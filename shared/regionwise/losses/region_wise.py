@@ -10,7 +10,7 @@ from ..errors import InputError, did_you_mean
 from ..labels import checked_spacing, plain
 from ..maps import RECTIFIED_KINDS, batch_map, check_kind, checked_class_weights, own_class_magnitude
 from .base import LabelLoss, at_least_float32, raise_unless_fitting, split_target
-from .fused_loss import own_class_sum
+from .fused_loss import true_class_sum
 
 TARGETS = ("labels", "map")
 
@@ -96,4 +96,4 @@ class RegionWiseLoss(LabelLoss):
         weights, off_class = prepared.magnitude + 1, 1.0
         if prepared.emphasis is not None:
             weights, off_class = weights * prepared.emphasis, prepared.emphasis.mean()
-        return off_class / logits.shape[1] - own_class_sum(logits, prepared.labels, weights) / logits.numel()
+        return off_class / logits.shape[1] - true_class_sum(logits, prepared.labels, weights) / logits.numel()

@@ -1,4 +1,4 @@
-"""Sums of a region-wise loss and another, weighted by the epoch."""
+"""Losses that change during a training: scheduled sums of two losses, and the handler that drives every schedule."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from ignite.engine import Engine, Events
 
 from ..errors import InputError, did_you_mean
 from .base import LabelLoss
+from .generalized import GeneralizedRectifiedLoss
 
 SCHEDULES = ("equal", "gradual")
 
@@ -57,21 +58,36 @@ class ScheduledLoss(LabelLoss):
 
 
 class LossSchedule:
-    """Ignite handler: at the start of each epoch, tell every `ScheduledLoss` inside a loss which epoch it is.
+    """Ignite handler: before each iteration, tell the losses with a schedule how far the run is.
 
-    The epoch is the trainer's own, so that a resumed training goes on where it stopped. A loss without a schedule is
-    left alone.
+    Epoch and iteration are the trainer's own, so that a resumed training goes on where it stopped, to the last bit. A
+    loss without a schedule is left alone.
     """
 
     def __init__(self, loss: torch.nn.Module) -> None:
-        """Take the trainer's loss; scheduled losses are found at any depth."""
-        self.losses = [module for module in loss.modules() if isinstance(module, ScheduledLoss)]
+        """Take the trainer's loss; losses with a schedule are found at any depth."""
+        self.loss = loss
 
     def attach(self, engine: Engine) -> None:
         """Register with a trainer."""
-        engine.add_event_handler(Events.EPOCH_STARTED, self)
+        engine.add_event_handler(Events.ITERATION_STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Set the epoch: ignite counts the running one from 1."""
-        for loss in self.losses:
-            loss.epoch = engine.state.epoch - 1
+        """Set epoch and fraction: ignite counts the running epoch and iteration from 1."""
+        state = engine.state
+        set_progress(self.loss, state.epoch - 1, (state.iteration - 1) / (state.max_epochs * state.epoch_length))
+
+
+def set_progress(loss: torch.nn.Module, epoch: int, fraction: float) -> None:
+    """Tell every loss with a schedule how far a run is, at any depth of a loss.
+
+    Args:
+        loss: any loss; inside it, `ScheduledLoss` follows the epoch and `GeneralizedRectifiedLoss` the fraction.
+        epoch: the number of finished epochs.
+        fraction: share of all iterations of the run that are finished, from 0 to 1.
+    """
+    for module in loss.modules():
+        if isinstance(module, ScheduledLoss):
+            module.epoch = epoch
+        elif isinstance(module, GeneralizedRectifiedLoss):
+            module.fraction = fraction

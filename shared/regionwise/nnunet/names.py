@@ -1,5 +1,6 @@
 """Where nnU-Net finds the trainers, and what they are called."""
 
+import re
 from pathlib import Path
 
 from ..losses import make_loss
@@ -12,8 +13,8 @@ TRAINER_FOLDER = Path(__file__).resolve().parent / "found_by_nnunet"
 def trainer_name(loss: str) -> str:
     """Return the name, for nnU-Net's ``-tr``, of the trainer with a loss.
 
-    ``nnUNetTrainerRegionWise_`` and the loss name with ``+`` and ``:``, which a class and a folder cannot have in
-    their names, replaced by ``_``; ``nnUNetTrainerRRW`` for ``rrw``. nnU-Net knows a training by its trainer's name
+    ``nnUNetTrainerRegionWise_`` and the loss name with ``+``, ``:``, ``=`` and ``.``, which a class cannot have in its
+    name, replaced by ``_``; ``nnUNetTrainerRRW`` for ``rrw``. nnU-Net knows a training by its trainer's name
     only: it names the folder of results and stands in the checkpoint. So there is one trainer for each loss, not one
     that reads the loss from an option, whose trainings would overwrite each other and not tell which loss they had.
 
@@ -24,6 +25,4 @@ def trainer_name(loss: str) -> str:
         InputError: there is no such loss.
     """
     make_loss(loss)
-    return (
-        "nnUNetTrainerRRW" if loss == "rrw" else "nnUNetTrainerRegionWise_" + loss.replace("+", "_").replace(":", "_")
-    )
+    return "nnUNetTrainerRRW" if loss == "rrw" else "nnUNetTrainerRegionWise_" + re.sub(r"[^a-z0-9]", "_", loss)

@@ -5,7 +5,7 @@ from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from nnunetv2.training.nnUNetTrainer.variants.optimizer.nnUNetTrainerAdam import nnUNetTrainerVanillaAdam
 
 from ..errors import InputError
-from ..losses import LOSS_NAMES, LossSchedule, make_loss
+from ..losses import LOSS_NAMES, make_loss, set_progress
 from .loss import LevelLosses, level_spacings
 from .names import trainer_name
 
@@ -54,10 +54,16 @@ class RegionWiseTrainer(nnUNetTrainerVanillaAdam):
         return losses[0]
 
     def on_train_epoch_start(self) -> None:
-        """Tell losses with a schedule which epoch it is; nnU-Net's own count survives a resume (``--c``)."""
+        """Count the iterations of the epoch."""
         super().on_train_epoch_start()
-        for loss in LossSchedule(self.loss).losses:
-            loss.epoch = self.current_epoch
+        self.iteration = 0
+
+    def train_step(self, batch: dict) -> dict:
+        """Tell losses with a schedule how far the run is; nnU-Net's own epoch survives a resume (``--c``)."""
+        done = self.current_epoch * self.num_iterations_per_epoch + self.iteration
+        set_progress(self.loss, self.current_epoch, done / (self.num_epochs * self.num_iterations_per_epoch))
+        self.iteration += 1
+        return super().train_step(batch)
 
 
 def _trainer(loss: str) -> type[RegionWiseTrainer]:
