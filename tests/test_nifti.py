@@ -62,7 +62,7 @@ def test_what_is_no_label_map_is_refused(tmp_path, values, message):
 
 
 def test_complex_voxels_are_no_labels(tmp_path):
-    with pytest.raises(InputError, match="found voxels of type complex64"):
+    with pytest.raises(InputError, match="expected one real number per voxel, found complex numbers in"):
         read_labels(save(tmp_path / "a.nii", np.zeros((1, 1, 3), np.complex64)))
 
 
@@ -115,3 +115,15 @@ def test_a_written_volume_reads_back(tmp_path):
     header = read_header(tmp_path / "out" / "a.nii.gz").header
     assert (header["sform_code"], header["qform_code"]) == (1, 1)
     assert header.get_xyzt_units()[0] == "mm"
+
+
+@pytest.mark.parametrize(("sform_code", "qform_code"), [(1, 1), (2, 0), (0, 1)])
+def test_header_codes_and_equal_bytes(tmp_path, sform_code, qform_code):
+    affine = np.array([[0, 0, -0.7, 0], [0, -0.7, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1.0]])
+    array = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    for name in ("a", "b"):
+        write_volume(tmp_path / name / "imaging.nii.gz", array, affine, codes=(sform_code, qform_code))
+    loaded = nib.load(tmp_path / "a" / "imaging.nii.gz")
+    assert (int(loaded.header["sform_code"]), int(loaded.header["qform_code"])) == (sform_code, qform_code)
+    np.testing.assert_allclose(loaded.affine, affine, atol=1e-6)
+    assert (tmp_path / "a" / "imaging.nii.gz").read_bytes() == (tmp_path / "b" / "imaging.nii.gz").read_bytes()

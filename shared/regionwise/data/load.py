@@ -9,7 +9,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-from ..datasets.check import describe_problems
+from ..datasets.check import find_case_problems
 from ..datasets.registry import LABELS, to_classes
 from ..errors import InputError
 from ..nifti import Volume, read_image, read_labels
@@ -40,7 +40,7 @@ class LoadCased(MapTransform):
         paths = case["image"] if isinstance(case["image"], list | tuple) else [case["image"]]
         channels = [read_image(path) for path in paths]
         label = self._read_label(case["label"]) if "label" in self.keys else None
-        problems = describe_problems(channels, label, LABELS[self.dataset])
+        problems = find_case_problems(channels, label, LABELS[self.dataset])
         if problems:
             raise InputError(problems[0])
         if "image" in self.keys:
@@ -53,7 +53,7 @@ class LoadCased(MapTransform):
         return case
 
     def _read_label(self, path: str) -> Volume:
-        label = read_labels(path)
+        label = read_labels(path, ndims=(3,))
         try:
             return replace(label, array=to_classes(self.dataset, label.array))
         except InputError as error:

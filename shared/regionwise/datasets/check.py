@@ -1,20 +1,17 @@
 """The command that reads a whole dataset and says per case what is wrong."""
 
-import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from tqdm import tqdm
 
 from ..errors import InputError
+from ..geometry import find_grid_problems, find_value_problems
 from ..nifti import Volume, read_image, read_labels
 from .case import Case
 from .registry import find_reader, find_subjects, to_classes
-
-SPACING_RANGE_MM = (0.05, 20.0)
-"""A voxel size outside this range is a unit error or a damaged header, not a scan of a patient."""
 
 
 def check(dataset: str, dir: str, subset: str | None = None, strict: bool = False) -> int:
@@ -75,7 +72,8 @@ def check_case(dataset: str, case: Case) -> tuple[list[str], list[str]]:
     names = find_reader(dataset).LABELS
     images = [case["image"]] if isinstance(case["image"], str) else case["image"]
     errors, volumes = [], []
-    for read, path in [*((read_image, path) for path in images), (read_labels, case["label"])]:
+    read_label_map = partial(read_labels, ndims=(3,))
+    for read, path in [*((read_image, path) for path in images), (read_label_map, case["label"])]:
         try:
             volumes.append(read(path))
         except InputError as error:
@@ -87,11 +85,11 @@ def check_case(dataset: str, case: Case) -> tuple[list[str], list[str]]:
         label = Volume(to_classes(dataset, label.array), label.affine, label.path)
     except InputError as error:
         errors.append(f"{error} in {label.path}")
-    return errors + describe_problems(scans, label, names), describe_empty(label, names)
+    return errors + find_case_problems(scans, label, names), describe_empty(label, names)
 
 
-def describe_problems(images: Sequence[Volume], label: Volume | None, classes: Mapping[int, Any]) -> list[str]:
-    """Describe what makes a loaded case unfit for training or evaluation.
+def find_case_problems(images: Sequence[Volume], label: Volume | None, classes: Mapping[int, Any]) -> list[str]:
+    """List what makes a loaded case unfit for training or prediction.
 
     Args:
         images: the scan, or one 3-D volume per modality.
@@ -101,22 +99,12 @@ def describe_problems(images: Sequence[Volume], label: Volume | None, classes: M
     Returns:
         One line per problem, each with the file; empty when there is none.
     """
-    problems = []
-    for image in images:
-        problems += _describe_spacing(image) + _describe_values(image)
-    if any(image.array.ndim != 3 or image.array.size == 0 for image in images):
-        return problems
-    first = images[0]
-    for other in [*images[1:], *([label] if label is not None else [])]:
-        if other.array.shape != first.array.shape:
-            shapes = f"{other.array.shape} in {other.path}, {first.array.shape} in {first.path}"
-            problems.append(f"expected one shape in a case, found {shapes}")
-        elif (shift_mm := _largest_shift_mm(first, other)) > 0.1 * min(first.spacing_mm[:3]):
-            problems.append(
-                f"expected one affine in a case, found {other.path} up to {shift_mm:.3g} mm away from {first.path}"
-            )
+    problems = [problem for image in images for problem in find_value_problems(image.array, image.path)]
+    volumes = [*images, *([label] if label is not None else [])]
+    for other in volumes[1:]:
+        problems += find_grid_problems(volumes[0].grid, other.grid)
     if label is not None:
-        problems += _describe_spacing(label) + _describe_labels(label, classes)
+        problems += _find_label_problems(label, classes)
     return problems
 
 
@@ -126,30 +114,7 @@ def describe_empty(label: Volume, names: Mapping[int, str]) -> list[str]:
     return [f"no {name} (label {index}) in {label.path}" for index, name in names.items() if index not in present]
 
 
-def _describe_spacing(volume: Volume) -> list[str]:
-    if not np.isfinite(volume.affine).all():
-        return [f"expected a finite affine, found NaN or infinity in {volume.path}"]
-    low, high = SPACING_RANGE_MM
-    spacing_mm = nib.affines.voxel_sizes(volume.affine)
-    if not ((spacing_mm >= low) & (spacing_mm <= high)).all():
-        found = " x ".join(f"{size:.4g}" for size in spacing_mm)
-        return [f"expected voxel sizes of {low:g}-{high:g} mm, found {found} mm in {volume.path}"]
-    if abs(np.linalg.det(volume.affine[:3, :3])) < 0.01 * np.prod(spacing_mm):
-        return [f"expected axes that span a volume, found a singular affine in {volume.path}"]
-    return []
-
-
-def _describe_values(image: Volume) -> list[str]:
-    if image.array.ndim != 3 or image.array.size == 0:
-        return [f"expected a 3-D image, found shape {image.array.shape} in {image.path}"]
-    low, high = float(image.array.min()), float(image.array.max())
-    if not np.isfinite((low, high)).all():
-        count = image.array.size - np.count_nonzero(np.isfinite(image.array))
-        return [f"expected finite voxels, found {count} NaN or infinite in {image.path}"]
-    return [f"expected an image, found {low:g} in every voxel of {image.path}"] if low == high else []
-
-
-def _describe_labels(label: Volume, classes: Mapping[int, Any]) -> list[str]:
+def _find_label_problems(label: Volume, classes: Mapping[int, Any]) -> list[str]:
     outside = sorted(_values(label.array) - set(classes))
     if not outside:
         return []
@@ -160,10 +125,3 @@ def _describe_labels(label: Volume, classes: Mapping[int, Any]) -> list[str]:
 def _values(labels: np.ndarray) -> set[int]:
     """Return the values that occur, plane by plane: `np.unique` of a whole CT needs several copies of it."""
     return {int(value) for plane in labels for value in np.unique(plane)}
-
-
-def _largest_shift_mm(first: Volume, other: Volume) -> float:
-    """Return how far apart two affines put the corners of the volume."""
-    corners = np.array(list(itertools.product(*((0, size - 1) for size in first.array.shape))))
-    difference = nib.affines.apply_affine(first.affine, corners) - nib.affines.apply_affine(other.affine, corners)
-    return float(np.linalg.norm(difference, axis=1).max())

@@ -3,12 +3,10 @@
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
-from ..files import atomic_path
 from ..nifti import read_header, write_volume
 
 
@@ -26,16 +24,7 @@ def save_labels(path: str | Path, labels: np.ndarray, scan: str | Path) -> None:
     source = read_header(scan)
     if labels.shape != source.shape:
         raise ValueError(f"expected labels of shape {source.shape} for {scan}, got {labels.shape}")
-    header = nib.Nifti1Header()
-    header.set_data_dtype(np.uint8)
-    header.set_data_shape(labels.shape)
-    for field in ("pixdim", "xyzt_units", "sform_code", "qform_code", "srow_x", "srow_y", "srow_z"):
-        header[field] = source.header[field]
-    for field in ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"):
-        header[field] = source.header[field]
-    with atomic_path(path) as temporary:
-        # Without an affine nibabel leaves the header's own geometry and codes as they are.
-        nib.save(nib.Nifti1Image(labels.astype(np.uint8), None, header), temporary)
+    write_volume(path, labels.astype(np.uint8), like=source)
 
 
 class SaveLabelsd(MapTransform):

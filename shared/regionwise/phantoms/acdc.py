@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from ..nifti import write_volume
 from .heart import Heart, Plane, draw_heart, taper
-from .rendering import bias_field, ellipse, rician, save, smooth_noise, wobble
+from .rendering import bias_field, ellipse, rician, smooth_noise, wobble
 
 FIELD_OF_VIEW_MM = 150.0
 DEFAULT_SIZE = 96
@@ -56,8 +57,8 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
         image, label = _render(heart, look, phase, shape, spacing_mm, heights_mm, anatomy_seed)
         image = rician(rng, image * bias * (1 + 0.06 * smooth_noise(rng, image.shape, (1.5, 1.5, 0.5))), 0.035)
         stem = folder / name / f"{name}_frame{frame:02d}"
-        save(stem.with_suffix(".nii.gz"), np.round(image * scale).astype(np.int16), affine)
-        save(stem.with_name(stem.name + "_gt.nii.gz"), label, affine)
+        write_volume(stem.with_suffix(".nii.gz"), np.round(image * scale).astype(np.int16), affine)
+        write_volume(stem.with_name(stem.name + "_gt.nii.gz"), label, affine)
     group = rng.choice(("NOR", "MINF", "DCM", "HCM", "RV"))
     body = f"Height: {rng.normal(170, 10):.1f}\nNbFrame: {rng.integers(20, 31)}\nWeight: {rng.normal(75, 12):.1f}\n"
     (folder / name / "Info.cfg").write_text(f"ED: {frames['ED']}\nES: {frames['ES']}\nGroup: {group}\n{body}")

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from .rendering import bias_field, grid_mm, rician, save, smooth_noise
+from ..nifti import write_volume
+from .rendering import bias_field, grid_mm, rician, smooth_noise
 
 FIELD_OF_VIEW_MM = (240.0, 240.0, 155.0)
 DEFAULT_SIZE = 96
@@ -46,8 +47,8 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     lesions, vessels = _distractors(rng, x, tissue, depth_mm, spacing_mm)
     for modality, signal in SIGNAL.items():
         image = _image(rng, modality, signal, np.where(label > 0, label, tissue), lesions & (label == 0), vessels)
-        save(folder / "HGG" / name / f"{name}_{modality}.nii.gz", np.where(tissue > 0, image, 0), affine)
-    save(folder / "HGG" / name / f"{name}_seg.nii.gz", label, affine)
+        write_volume(folder / "HGG" / name / f"{name}_{modality}.nii.gz", np.where(tissue > 0, image, 0), affine)
+    write_volume(folder / "HGG" / name / f"{name}_seg.nii.gz", label, affine)
 
 
 def _brain(

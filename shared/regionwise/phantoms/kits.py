@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from .rendering import grid_mm, save, smooth_noise
+from ..nifti import write_volume
+from .rendering import grid_mm, smooth_noise
 
 DEFAULT_SIZE = 128
 KIDNEY, TUMOUR = 1, 2
@@ -46,8 +47,8 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     affine[[2, 1, 0, 3], [0, 1, 2, 3]] = (*(-step for step in spacing_mm), 1)
     case = folder / f"case_{number - 1:05d}"
     dtype, codes = (np.uint16, (0, 1)) if number % 9 == 6 else (np.uint8, (2, 0))
-    save(case / "imaging.nii.gz", image.astype(np.int16), affine, *codes)
-    save(case / "segmentation.nii.gz", label.astype(dtype), affine, *codes)
+    write_volume(case / "imaging.nii.gz", image.astype(np.int16), affine, codes=codes)
+    write_volume(case / "segmentation.nii.gz", label.astype(dtype), affine, codes=codes)
 
 
 def _draw_stack(

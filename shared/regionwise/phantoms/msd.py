@@ -6,7 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from ..files import write_json
-from .rendering import bias_field, grid_mm, rician, save, smooth_noise
+from ..nifti import write_volume
+from .rendering import bias_field, grid_mm, rician, smooth_noise
 
 DEFAULT_SIZE = 50
 ANTERIOR, POSTERIOR = 1, 2
@@ -35,8 +36,8 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     affine = np.diag((spacing_mm, spacing_mm, spacing_mm, 1.0))
     affine[:3, 3] = 1
     name = f"hippocampus_{number:03d}.nii.gz"
-    save(folder / "imagesTr" / name, image, affine)
-    save(folder / "labelsTr" / name, label, affine)
+    write_volume(folder / "imagesTr" / name, image, affine)
+    write_volume(folder / "labelsTr" / name, label, affine)
 
 
 def finish(folder: Path) -> None:

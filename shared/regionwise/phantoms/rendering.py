@@ -1,8 +1,5 @@
 """What the phantoms share: shapes, scanner effects and files that are the same bytes for the same seed."""
 
-from pathlib import Path
-
-import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
@@ -46,16 +43,6 @@ def wobble(rng: np.random.Generator, angle: np.ndarray, strength: float) -> np.n
 def ellipse(x: np.ndarray, y: np.ndarray, centre: tuple[float, float], axes: tuple[float, float]) -> np.ndarray:
     """Return where the normalised radius about ``centre`` with half-``axes`` is below 1 (boolean)."""
     return ((x - centre[0]) / axes[0]) ** 2 + ((y - centre[1]) / axes[1]) ** 2 < 1
-
-
-def save(path: Path, array: np.ndarray, affine: np.ndarray, sform_code: int = 1, qform_code: int = 1) -> None:
-    """Write a NIfTI file with these header codes; the same array gives the same bytes."""
-    image = nib.Nifti1Image(array, affine)
-    image.set_sform(affine, code=sform_code)
-    image.set_qform(affine, code=qform_code)
-    image.header.set_xyzt_units("mm")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(image, path)
 
 
 def grid_mm(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> list[np.ndarray]:
