@@ -13,6 +13,7 @@ def test_without_torchrun_the_message_says_how_to_start(monkeypatch):
 def test_one_process_is_the_main_process_and_waits_for_nobody():
     assert not distributed.is_distributed()
     assert distributed.is_main_process()
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
     distributed.barrier()
     distributed.stop()
 
@@ -36,7 +37,9 @@ def test_a_process_group_of_one_averages_gradients_and_is_left_again(monkeypatch
     try:
         distributed.start()  # joins the group that is there
         assert distributed.is_distributed() and distributed.is_main_process()
-        wrapped = distributed.synchronized(torch.nn.Linear(2, 2), world_size=2)
+        assert (distributed.rank(), distributed.world_size()) == (0, 1)
+        monkeypatch.setattr(distributed, "world_size", lambda: 2)
+        wrapped = distributed.synchronized(torch.nn.Linear(2, 2))
         assert isinstance(wrapped, torch.nn.parallel.DistributedDataParallel)
     finally:
         distributed.stop()

@@ -23,13 +23,13 @@ TARGET_GIB = 6.0
 FILTERS = [4, 8, 8, 8, 8, 8, 8]
 
 RUNS = {
-    "evaluate.json without the report: labels": ("evaluate.json", {"mirror": False, "run": "$[@evaluator.run()]"}),
+    "evaluate.json without the report: labels": ("evaluate.json", {"tta": False, "run": "$[@evaluator.run()]"}),
     "evaluate.json without the report: probabilities too": (
         "evaluate.json",
-        {"mirror": False, "run": "$[@evaluator.run()]", "save_probabilities": True},
+        {"tta": False, "run": "$[@evaluator.run()]", "save_probabilities": True},
     ),
     # The labels of random weights are no anatomy: more surface to measure than a trained network's.
-    "evaluate.json and its report": ("evaluate.json", {"mirror": False}),
+    "evaluate.json and its report": ("evaluate.json", {"tta": False}),
     "inference.json (MONAI's classes alone)": ("inference.json", {}),
 }
 

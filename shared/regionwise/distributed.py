@@ -35,7 +35,7 @@ def is_distributed() -> bool:
 
 def is_main_process() -> bool:
     """Return whether this process speaks and saves for all."""
-    return not is_distributed() or distributed.get_rank() == 0
+    return rank() == 0
 
 
 def barrier() -> None:
@@ -44,22 +44,38 @@ def barrier() -> None:
         distributed.barrier()
 
 
+def rank() -> int:
+    """Return the number of this process among those that work together, 0 where it is alone."""
+    return distributed.get_rank() if is_distributed() else 0
+
+
+def world_size() -> int:
+    """Return how many processes work together."""
+    return distributed.get_world_size() if is_distributed() else 1
+
+
 def local_device() -> torch.device:
     """Return this process's GPU, or the CPU where there is none."""
-    return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if torch.cuda.is_available() else torch.device("cpu")
+    gpu = int(os.environ.get("LOCAL_RANK", 0))
+    return torch.device("cuda", gpu) if torch.cuda.is_available() else torch.device("cpu")
 
 
-def share_of(batch_size: int, world_size: int) -> int:
+def share_of(batch_size: int, processes: int | None = None) -> int:
     """Return the part of a batch that each process takes, so that together they take the same batch as one would.
+
+    Args:
+        batch_size: of all processes together.
+        processes: how many there are; None asks PyTorch.
 
     Raises:
         InputError: the batch cannot be divided evenly.
     """
-    if batch_size % world_size:
-        raise InputError(f"expected --batch_size to be a multiple of the {world_size} processes, found {batch_size}")
-    return batch_size // world_size
+    processes = world_size() if processes is None else processes
+    if batch_size % processes:
+        raise InputError(f"expected --batch_size to be a multiple of the {processes} processes, found {batch_size}")
+    return batch_size // processes
 
 
-def synchronized(network: nn.Module, world_size: int = 1) -> nn.Module:
+def synchronized(network: nn.Module) -> nn.Module:
     """Return the network, wrapped so that its gradients are averaged over processes where there are several."""
-    return nn.parallel.DistributedDataParallel(network) if world_size > 1 else network
+    return nn.parallel.DistributedDataParallel(network) if world_size() > 1 else network

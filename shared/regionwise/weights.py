@@ -29,17 +29,18 @@ UNREADABLE = (
 
 
 def inference_weights(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return a DynUNet's weights without its deep-supervision heads, as the network without them names its weights.
+    """Return the weights that inference needs, named as the network without deep supervision names them.
 
-    The heads are there twice (as modules of the network and inside the skip layers); DistributedDataParallel and
-    ``torch.compile`` add a prefix.
+    A DynUNet loses its deep-supervision heads, which it holds twice (as modules of its own and inside the skip layers);
+    any other network keeps all weights. The prefixes of DistributedDataParallel and ``torch.compile`` go.
     """
-    weights = {}
-    for name, value in state_dict.items():
-        name = name.removeprefix("module.").removeprefix("_orig_mod.")
-        if not name.startswith("deep_supervision_heads.") and ".super_head." not in name:
-            weights[name] = value.detach().cpu()
-    return weights
+    weights = {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in state_dict.items()}
+    heads = "deep_supervision_heads."
+    if any(name.startswith(heads) for name in weights):
+        weights = {
+            name: value for name, value in weights.items() if not name.startswith(heads) and ".super_head." not in name
+        }
+    return {name: value.detach().cpu() for name, value in weights.items()}
 
 
 def load_checkpoint(path: str | os.PathLike) -> Any:

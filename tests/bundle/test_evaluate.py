@@ -4,7 +4,7 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
-from regionwise.bundle import evaluate as judge
+from regionwise.bundle import evaluate
 from regionwise.bundle.evaluate import evaluate_datalist
 from regionwise.errors import InputError
 from regionwise.evaluation import parallel
@@ -32,7 +32,7 @@ def data(tmp_path):
         label[2:8, 2:8, 1:5] = 2
         label[4:6, 4:6, 2:4] = 4
         predicted = np.where(label == 4, 3, label).astype(np.uint8)
-        save(tmp_path / "predictions" / f"{name}.nii.gz", np.roll(predicted, shift, axis=0))
+        save(tmp_path / "out" / "predictions" / f"{name}.nii.gz", np.roll(predicted, shift, axis=0))
         image = save(tmp_path / "data" / f"{name}.nii.gz", np.random.default_rng(0).normal(size=label.shape))
         items.append(
             {
@@ -46,15 +46,15 @@ def data(tmp_path):
     return items
 
 
-def judge_brats(tmp_path, data, **settings):
-    evaluate_datalist(data, "brats", str(tmp_path / "predictions"), str(tmp_path / "out"), **settings)
+def evaluate_brats(tmp_path, data, **settings):
+    evaluate_datalist(data, "brats", tmp_path / "out", **settings)
     with (tmp_path / "out" / "cases.csv").open() as file:
         rows = list(csv.DictReader(file))
     return rows, json.loads((tmp_path / "out" / "summary.json").read_text())
 
 
-def test_predictions_are_judged_by_class_and_region(tmp_path, data):
-    rows, summary = judge_brats(tmp_path, data, regions="brats", about={"fold": 0})
+def test_predictions_are_measured_by_class_and_region(tmp_path, data):
+    rows, summary = evaluate_brats(tmp_path, data, regions="brats", about={"fold": 0})
     assert (tmp_path / "out" / "report.html").is_file()
     dice = {(row["case"], row["class"]): float(row["dice"]) for row in rows}
     assert dice["a", "enhancing tumour"] == dice["a", "WT"] == 1
@@ -66,13 +66,13 @@ def test_predictions_are_judged_by_class_and_region(tmp_path, data):
 
 
 def test_a_case_without_its_prediction_is_an_error(tmp_path, data):
-    (tmp_path / "predictions" / "b.nii.gz").unlink()
+    (tmp_path / "out" / "predictions" / "b.nii.gz").unlink()
     with pytest.raises(InputError, match=r"b"):
-        judge_brats(tmp_path, data)
+        evaluate_brats(tmp_path, data)
     assert not (tmp_path / "out" / "summary.json").exists()
 
 
-def test_only_the_main_process_judges(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(judge, "is_main_process", lambda: False)
-    evaluate_datalist(data, "brats", str(tmp_path / "predictions"), str(tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
+def test_only_the_main_process_measures(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(evaluate, "is_main_process", lambda: False)
+    evaluate_datalist(data, "brats", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions"]

@@ -60,7 +60,7 @@ def test_a_sample_is_the_same_from_a_process_of_the_loader(make, patch_size):
 
 
 def test_a_patch_is_a_window_of_a_slice(make):
-    dataset = make(foreground_fraction=0, map="volume")
+    dataset = make(foreground_fraction=0, distance="precomputed")
     images = [case.image[0].astype(np.float32) for case in dataset.cases]
     for index in range(12):
         sample = dataset[index]
@@ -117,7 +117,7 @@ def test_one_axis_may_be_smaller_and_another_larger_than_the_patch(make):
 
 
 def test_a_map_of_the_volume_is_a_second_channel_and_a_map_of_the_batch_is_none(make):
-    with_map, without = make(map="volume")[5], make(map="batch")[5]
+    with_map, without = make(distance="precomputed")[5], make(distance="on_the_fly")[5]
     assert with_map["label"].shape == (2, 4, 4) and without["label"].shape == (1, 4, 4)
     assert torch.equal(with_map["label"][:1], without["label"])
     assert torch.equal(with_map["image"], without["image"])
@@ -181,13 +181,13 @@ def test_loading_in_batches_gives_what_the_network_takes(make):
 
 
 def test_the_length_is_the_number_of_cases(make, data, cache):
-    assert len(make()) == len(VolumeDataset(data, read_only(), cache)) == 3
+    assert len(make()) == len(VolumeDataset(data, read_only(), cache, (4, 4))) == 3
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"map": "slice"}, "expected map 'volume' or 'batch', found 'slice'"),
+        ({"distance": "slice"}, "expected distance 'precomputed' or 'on_the_fly', found 'slice'"),
         ({"patch_size": (4,)}, r"expected patch_size of two or three numbers, found \[4\]"),
         ({"patch_size": (4, 4, 4, 4)}, "expected patch_size of two or three numbers"),
     ],
@@ -198,7 +198,7 @@ def test_settings_that_make_no_patch_are_refused(make, settings, message):
 
 
 def test_a_volume_is_the_stored_case(data, cache):
-    dataset = VolumeDataset(data, read_only(), cache, slice_axis=2)
+    dataset = VolumeDataset(data, read_only(), cache, (4, 4), slice_axis=2)
     item = dataset[1]
     assert item["case_id"] == "b"
     assert item["image"].shape == item["label"].shape == (1, 4, 8, 10)

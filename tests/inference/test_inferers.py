@@ -35,10 +35,10 @@ class Left(nn.Module):
 
 def test_mirrored_copies_are_averaged_in_place():
     image = torch.zeros(1, 1, 1, 2)
-    plain = ProbabilityEnsemble([Left()], mirror=False)(image)
+    plain = ProbabilityEnsemble([Left()], tta=False)(image)
     assert torch.allclose(plain[0, 1, 0], torch.tensor([0.75, 0.5]))
     # Mirrored back, column 0 of the flipped copy is column 1: each pixel is .75 in one half of the four copies.
-    mirrored = ProbabilityEnsemble([Left()], mirror=True)(image)
+    mirrored = ProbabilityEnsemble([Left()], tta=True)(image)
     assert torch.allclose(mirrored[0, 1, 0], torch.tensor([0.625, 0.625]))
 
 
@@ -51,7 +51,7 @@ def test_mirroring_sees_the_image_mirrored():
 
     image = volume(4, 6)[:, :1]
     expected = Pixel()(image).softmax(1)
-    assert torch.allclose(ProbabilityEnsemble([Pixel()], mirror=True)(image), expected, atol=1e-6)
+    assert torch.allclose(ProbabilityEnsemble([Pixel()], tta=True)(image), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("spatial_dims", "passes"), [(2, 4), (3, 8)])
@@ -72,7 +72,7 @@ def test_members_are_averaged_as_probabilities():
     first, second = network(seed=0), network(seed=1)
     image = volume(8, 8)
     mean = (first(image).softmax(1) + second(image).softmax(1)) / 2
-    ensemble = ProbabilityEnsemble([first, second], mirror=False)
+    ensemble = ProbabilityEnsemble([first, second], tta=False)
     assert torch.allclose(ensemble(image), mean, atol=1e-6)
     assert torch.allclose(ProbabilityEnsemble([first, second])(image).sum(1), torch.ones(1, 8, 8), atol=1e-6)
 
@@ -92,7 +92,7 @@ def test_each_checkpoint_is_loaded_into_a_copy(tmp_path):
     image = volume(8, 8)
     for checkpoints, seeds in ((files, (3, 4)), (files[0], (3,))):
         expected = sum(network(seed=seed)(image).softmax(1) for seed in seeds) / len(seeds)
-        assert torch.allclose(load_ensemble(given, checkpoints, mirror=False)(image), expected, atol=1e-6)
+        assert torch.allclose(load_ensemble(given, checkpoints, tta=False)(image), expected, atol=1e-6)
     assert torch.equal(given[0].weight, before)
 
 
@@ -159,10 +159,10 @@ def test_volumes_equal_monais_sliding_window():
 
 
 def test_the_dimension_of_the_network_chooses_the_inferer():
-    flat = make_inferer(2, [4, 4], slice_axis=1)
+    flat = make_inferer([4, 4], slice_axis=1)
     assert isinstance(flat, StreamingSliceInferer)
     assert (flat.spatial_dim, flat.probabilities) == (1, True)
-    assert isinstance(make_inferer(3, [4, 4, 4], probabilities=False), VolumeInferer)
+    assert isinstance(make_inferer([4, 4, 4], probabilities=False), VolumeInferer)
 
 
 def test_scores_become_labels_and_labels_stay():

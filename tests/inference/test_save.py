@@ -50,10 +50,12 @@ def test_the_transforms_name_files_by_case(tmp_path):
     scan = write_scan(tmp_path / "scan.nii.gz", 1, 1)
     scores = torch.rand(3, *SHAPE, generator=torch.Generator().manual_seed(0))
     case = {"case_id": "patient001_frame01", "scan": str(scan), "pred": scores}
-    assert SaveProbabilitiesd("pred", str(tmp_path / "probabilities"))(case) == case
+    assert SaveProbabilitiesd(str(tmp_path))(case) == case
     case["pred"] = scores.argmax(0, keepdim=True).to(torch.uint8)
-    SaveLabelsd("pred", str(tmp_path / "labels"))(case)
-    labels = nib.load(tmp_path / "labels" / "patient001_frame01.nii.gz")
+    SaveLabelsd("pred", str(tmp_path))(case)
+    SaveProbabilitiesd(str(tmp_path / "none"), enabled="false")(case)
+    assert not (tmp_path / "none").exists()
+    labels = nib.load(tmp_path / "predictions" / "patient001_frame01.nii.gz")
     probabilities = nib.load(tmp_path / "probabilities" / "patient001_frame01.nii.gz")
     assert np.array_equal(np.asanyarray(labels.dataobj), scores.argmax(0).numpy())
     assert probabilities.get_data_dtype() == np.float32

@@ -15,13 +15,16 @@ from regionwise.packaging.archive import MANIFEST, read_bundle, with_manifest
 from regionwise.packaging.pack import pack
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
-NETWORK = {
+DYNUNET = {
+    "_target_": "DynUNet",
     "spatial_dims": 2,
-    "patch_size": [32, 32],
-    "filters": [4, 8, 8, 8],
     "kernel_size": [3, 3, 3, 3],
-    "upsampling": [2, 2, 2],
+    "strides": [1, 2, 2, 2],
+    "upsample_kernel_size": [2, 2, 2],
+    "filters": [4, 8, 8, 8],
+    "deep_supervision": False,
 }
+PATCH = [32, 32]
 SUMMARY = {
     "n_cases": 2,
     "protocol": {"name": "full", "evaluated": "the whole volume"},
@@ -41,14 +44,19 @@ def write_source(root: Path, name: str = "acdc_rrw") -> Path:
     return folder
 
 
-def write_run(root: Path, name: str = "acdc_rrw", seed: int = 0, **network) -> Path:
+def network_of(name: str = "acdc_rrw", **changes) -> dict:
+    """Return the network.json of a tiny DynUNet with the channels of a bundle."""
+    config = ConfigParser.load_config_file(str(BUNDLES / name / "configs" / "inference.json"))
+    channels = {key: config["network_def"][key] for key in ("in_channels", "out_channels")}
+    return {"network_def": DYNUNET | channels | changes, "patch_size": PATCH, "slice_axis": config["slice_axis"]}
+
+
+def write_run(root: Path, name: str = "acdc_rrw", seed: int = 0, **changes) -> Path:
     """Write what a training of this bundle leaves, with random weights, and its evaluation."""
     (root / "eval").mkdir(parents=True)
-    network = NETWORK | network
-    config = ConfigParser.load_config_file(str(BUNDLES / name / "configs" / "inference.json"))
-    parser = ConfigParser(config | network)
+    network = network_of(name, **changes)
     torch.manual_seed(seed)
-    torch.save(parser.get_parsed_content("network_def").state_dict(), root / "model.pt")
+    torch.save(ConfigParser(network).get_parsed_content("network_def").state_dict(), root / "model.pt")
     (root / "network.json").write_text(json.dumps(network))
     (root / "run.json").write_text(json.dumps({"dataset": name, "loss": "rrw", "epochs": 1, "seed": seed}))
     (root / "eval" / "summary.json").write_text(json.dumps(SUMMARY))

@@ -9,9 +9,9 @@ from monai.bundle import load
 from regionwise.errors import InputError
 from regionwise.packaging.export import TOLERANCE, export
 
-from .packing import NETWORK, unpack
+from .packing import PATCH, unpack
 
-BATCH = torch.rand(3, 1, *NETWORK["patch_size"], generator=torch.Generator().manual_seed(1))
+BATCH = torch.rand(3, 1, *PATCH, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_torchscript_gives_the_logits_of_pytorch(packed_zip, logits, tmp_path, c
     assert "0 background, 1 right ventricle" in readme
     steps = json.loads(readme.partition("```json\n")[2].partition("```")[0])
     assert [step["_target_"] for step in steps["preprocessing"]["transforms"]][:2] == ["LoadImaged", "Spacingd"]
-    assert steps["inferers"]["2"]["roi_size"] == NETWORK["patch_size"]
+    assert steps["inferers"]["2"]["roi_size"] == PATCH
 
 
 def test_onnx_gives_the_logits_of_pytorch(packed_zip, logits, tmp_path, capsys):

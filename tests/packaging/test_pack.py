@@ -14,7 +14,7 @@ from regionwise.errors import InputError
 from regionwise.packaging.archive import read_bundle
 from regionwise.packaging.pack import pack
 
-from .packing import NETWORK, sha256, write_run, write_source
+from .packing import PATCH, network_of, sha256, write_run, write_source
 
 
 @pytest.fixture
@@ -50,11 +50,13 @@ def test_the_weights_are_those_of_the_run_without_heads(source, run, tmp_path):
 
 def test_the_runs_network_is_written_into_every_config(packed_zip):
     contents = read_bundle(packed_zip).contents
+    network = network_of()
     for name in ("train", "inference", "evaluate"):
         config = json.loads(contents[f"configs/{name}.json"])
-        assert {key: config[key] for key in NETWORK} == NETWORK, name
+        assert {key: config[key] for key in network} == network, name
+        assert "filters" not in config
     image = json.loads(contents["configs/metadata.json"])["network_data_format"]["inputs"]["image"]
-    assert image["spatial_shape"] == NETWORK["patch_size"]
+    assert image["spatial_shape"] == PATCH
 
 
 def test_versions_are_exact_and_our_own_package_is_not_required(packed_zip):
@@ -114,7 +116,7 @@ def test_a_version_that_is_packed_already_is_not_replaced(source, run, tmp_path,
 
 
 def test_weights_of_another_network_are_refused(source, run, tmp_path):
-    (run / "network.json").write_text(json.dumps(NETWORK | {"filters": [4, 8, 8, 16]}))
+    (run / "network.json").write_text(json.dumps(network_of(filters=[4, 8, 8, 16])))
     with pytest.raises(InputError, match=r"cannot pack these weights: the checkpoint .* weights differ in shape"):
         pack(str(source), str(run), str(tmp_path / "dist"))
 

@@ -173,10 +173,10 @@ class Run:
         return json.loads((self.folder / "network.json").read_text())
 
 
-def train_here(bundle: str, data: Path, folder: Path, cache: Path, /, **settings: Any) -> Run:
+def train_here(bundle: str, data: Path, folder: Path, cache: Path, /, *more_files: Path, **settings: Any) -> Run:
     """Train a bundle for seconds in this process."""
     overrides = training(bundle, dataset_dir=data, output_dir=folder, cache_dir=cache, **settings)
-    result = run_here(*arguments("training", config(bundle, "train"), **overrides))
+    result = run_here(*arguments("training", config(bundle, "train"), *more_files, **overrides))
     return Run(bundle, data, folder, cache, result, overrides)
 
 
@@ -192,7 +192,7 @@ def evaluate_here(run: Run, out: Path, /, *more_files: Path, run_id: str = "eval
     return run_here(*arguments(run_id, config(run.bundle, "evaluate"), *more_files, **judging(run.bundle, **overrides)))
 
 
-def infer_here(run: Run, scan: Path, out: Path, /, **settings: Any) -> Result:
+def infer_here(run: Run, scan: Path, out: Path, /, *more_files: Path, **settings: Any) -> Result:
     """Segment a file or a folder in this process, with the network the training recorded."""
     overrides = {
         "input": scan,
@@ -203,7 +203,7 @@ def infer_here(run: Run, scan: Path, out: Path, /, **settings: Any) -> Result:
         **GRID[run.bundle],
         **settings,
     }
-    return run_here(*arguments("run", config(run.bundle, "inference"), **overrides))
+    return run_here(*arguments("run", config(run.bundle, "inference"), *more_files, **overrides))
 
 
 def half_written(*folders: Path) -> list[Path]:

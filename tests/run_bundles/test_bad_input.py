@@ -123,7 +123,10 @@ SETTINGS = {
         {"optimizer#_target_": "torch.optim.Adamm"},
         "optimizer: _target_ 'torch.optim.Adamm' does not exist; did you mean 'Adam'?",
     ),
-    "an unknown map": ({"map": "slice"}, "expected --map to be 'volume' or 'batch', found 'slice'"),
+    "an unknown distance": (
+        {"distance": "slice"},
+        "expected --distance to be 'precomputed' or 'on_the_fly', found 'slice'",
+    ),
     "a device that is not there": ({"device": "cuda:77"}, "expected --device to be a torch device of this machine"),
     "an unknown split": ({"split": "papre"}, "expected split to be 'paper', 'kfold' or a JSON file, found 'papre'"),
     "a fold that is not there": ({"split": "kfold", "fold": 9}, "expected fold to be 0..4 (folds is 5), found 9"),
@@ -170,9 +173,8 @@ def test_a_loss_that_is_not_finite_ends_the_training(trained, tmp_path):
 
 EVALUATIONS = {
     "a checkpoint that is not there": ({"checkpoint": "none.pt"}, "expected a checkpoint at none.pt, found none"),
-    "a checkpoint that does not fit": ({"filters": "[8,16,32,48]"}, "does not fit the network: "),
+    "a checkpoint that does not fit": ({"network_def#filters": "[8,16,32,48]"}, "does not fit the network: "),
     "an unknown section": ({"section": "tset"}, "there is no section 'tset'"),
-    "a protocol that only KiTS has": ({"protocol": "paper"}, "there is no id 'protocol' in "),
     "unknown regions": ({"regions": "brast"}, "expected --regions to be one of brats, or null, found 'brast'"),
     "no member": ({"checkpoint": "[]"}, "expected --checkpoint to be a file, or a list of them, found []"),
 }
@@ -195,9 +197,7 @@ def test_a_file_that_is_no_checkpoint(trained, tmp_path):
 def test_a_damaged_scan_of_the_evaluation(trained, hearts, tmp_path):
     truncate(next(hearts.rglob("patient003_frame09.nii.gz")))
     for workers in (0, 1):
-        result = evaluate_here(
-            trained("acdc"), tmp_path / "out", dataset_dir=hearts, num_workers=workers, mirror="false"
-        )
+        result = evaluate_here(trained("acdc"), tmp_path / "out", dataset_dir=hearts, num_workers=workers, tta="false")
         assert "patient003_frame09.nii.gz is damaged or truncated (" in result.error
         assert half_written(tmp_path) == []
 

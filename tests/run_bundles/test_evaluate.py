@@ -121,7 +121,7 @@ def test_probabilities_are_written_on_request_and_agree_with_the_labels(trained,
 def test_mirroring_changes_the_prediction_and_an_ensemble_of_one_twice_does_not(trained, judged, tmp_path):
     run = trained("hippocampus")
     files = f"['{run.folder / 'model.pt'}','{run.folder / 'model_last.pt'}']"
-    assert evaluate_here(run, tmp_path / "plain", mirror="false", **WITHOUT_REPORT).status == 0
+    assert evaluate_here(run, tmp_path / "plain", tta="false", **WITHOUT_REPORT).status == 0
     assert evaluate_here(run, tmp_path / "twice", checkpoint=files, **WITHOUT_REPORT).status == 0
     mirrored = predictions(judged("hippocampus"))
     assert np.array_equal(mirrored, predictions(tmp_path / "twice"))
@@ -169,10 +169,10 @@ def test_the_papers_protocol_counts_labelled_slices_only(trained, tmp_path):
 
 def test_a_3d_network_is_judged_with_its_own_settings(trained, tmp_path):
     run = trained("hippocampus")
-    settings = {"spatial_dims": 3, "patch_size": [32, 48, 32], "batch_size": 1, "iterations_per_epoch": 1}
+    settings = {"patch_size": [32, 48, 32], "batch_size": 1, "iterations_per_epoch": 1}
     volume = train_here("hippocampus", run.data, tmp_path / "run", run.cache, **settings)
     assert volume.result.status == 0, volume.result.err
-    result = evaluate_here(volume, tmp_path / "out", mirror="false", **WITHOUT_REPORT)
+    result = evaluate_here(volume, tmp_path / "out", tta="false", **WITHOUT_REPORT)
     assert result.status == 0, result.err
     assert len(predictions(tmp_path / "out"))
     other = evaluate_here(run, tmp_path / "other", checkpoint=volume.folder / "model.pt")
@@ -205,7 +205,7 @@ def test_the_command_in_a_process_of_its_own_from_the_bundles_folder(trained, tm
 def test_real_hearts_say_what_they_lack(real_data, trained, tmp_path):
     run = trained("acdc")
     data = real_data / "sunnybrook_acdc_layout"
-    result = evaluate_here(run, tmp_path, dataset_dir=data, section="all", mirror="false")
+    result = evaluate_here(run, tmp_path, dataset_dir=data, section="all", tta="false")
     assert result.status == 0, result.err
     rows = rows_of(tmp_path)
     assert len({row["case"] for row in rows}) == 4
@@ -218,7 +218,7 @@ def test_real_hearts_say_what_they_lack(real_data, trained, tmp_path):
 def test_a_real_tumour_goes_through_reader_and_network(real_data, trained, tmp_path):
     run = trained("brats")
     data = real_data / "msd_task01_crops"
-    settings = {"section": "all", "subset": "all", "mirror": "false", "patch_size": [152, 144]}
+    settings = {"section": "all", "subset": "all", "tta": "false", "patch_size": [152, 144]}
     result = evaluate_here(run, tmp_path, dataset_dir=data, **settings)
     assert result.status == 0, result.err
     rows = {row["class"]: row for row in rows_of(tmp_path)}

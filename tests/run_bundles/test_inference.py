@@ -1,4 +1,4 @@
-"""Segmenting scans with inference.json (MONAI alone) and predict.json (with all that the evaluation can)."""
+"""Segmenting scans with inference.json (MONAI alone) and ensemble.json (with all that the evaluation can)."""
 
 import shutil
 
@@ -73,7 +73,7 @@ def test_inference_gives_what_the_evaluation_judges(trained, tmp_path, bundle):
     """
     run = trained(bundle)
     window = {"patch_size": [64, 64]}
-    settings = {"mirror": "false", "run": "['$@evaluator.run()']", **window}
+    settings = {"tta": "false", "run": "['$@evaluator.run()']", **window}
     assert evaluate_here(run, tmp_path / "judged", **settings).status == 0
     for path in sorted((tmp_path / "judged" / "predictions").iterdir())[:2]:
         name = path.name.removesuffix(".nii.gz")
@@ -85,7 +85,7 @@ def test_inference_gives_what_the_evaluation_judges(trained, tmp_path, bundle):
 
 def test_a_3d_network_infers(trained, tmp_path):
     run = trained("hippocampus")
-    settings = {"spatial_dims": 3, "patch_size": [32, 48, 32], "batch_size": 1, "iterations_per_epoch": 1}
+    settings = {"patch_size": [32, 48, 32], "batch_size": 1, "iterations_per_epoch": 1}
     volume = train_here("hippocampus", run.data, tmp_path / "run", run.cache, **settings)
     scan = scans_of("hippocampus", run.data)[0]
     result = infer_here(volume, scan, tmp_path / "out")
@@ -102,7 +102,7 @@ def test_predicting_without_labels_gives_what_the_evaluation_predicts(trained, t
     name = judged.name.removesuffix(".nii.gz")
     scan = next(s for s in scans_of(bundle, run.data) if name in str(s))
     settings = {"run_id": "predicting", "input": scan, "save_probabilities": "true"}
-    result = evaluate_here(run, tmp_path / "out", config(bundle, "predict"), **settings)
+    result = evaluate_here(run, tmp_path / "out", config(bundle, "ensemble"), **settings)
     assert result.status == 0, result.err
     (written,) = (tmp_path / "out" / "predictions").iterdir()
     assert written.name == judged.name
@@ -115,7 +115,7 @@ def test_predicting_without_labels_gives_what_the_evaluation_predicts(trained, t
 
 def test_predicting_what_is_not_there_is_one_line(trained, tmp_path):
     settings = {"input": tmp_path / "none", "run_id": "predicting"}
-    result = evaluate_here(trained("acdc"), tmp_path / "out", config("acdc", "predict"), **settings)
+    result = evaluate_here(trained("acdc"), tmp_path / "out", config("acdc", "ensemble"), **settings)
     assert "expected a scan or a folder of scans at" in result.error
 
 
@@ -123,7 +123,7 @@ def test_a_checkpoint_that_does_not_fit_is_no_segmentation(trained, tmp_path):
     """Plain MONAI warns about weights that do not fit; the run must not go on with random ones."""
     run = trained("hippocampus")
     scan = scans_of("hippocampus", run.data)[0]
-    result = infer_here(run, scan, tmp_path / "out", filters="[8,16,32,32]")
+    result = infer_here(run, scan, tmp_path / "out", **{"network_def#filters": "[8,16,32,32]"})
     assert result.status == 1
     assert not (tmp_path / "out").exists()
 

@@ -45,9 +45,9 @@ def test_it_says_what_the_configuration_does(bundle):
     assert metadata["name"] == config(bundle, "metadata").parents[1].name == train["bundle_root"]["name"]
     image = metadata["network_data_format"]["inputs"]["image"]
     prediction = metadata["network_data_format"]["outputs"]["pred"]
-    assert image["num_channels"] == train["in_channels"] == len(image["channel_def"])
+    assert image["num_channels"] == train["network_def"]["in_channels"] == len(image["channel_def"])
     assert prediction["num_channels"] == train["num_classes"] == len(prediction["channel_def"])
-    assert image["spatial_shape"] == prediction["spatial_shape"] == train["plans"]["2"]["patch_size"]
+    assert image["spatial_shape"] == prediction["spatial_shape"] == train["patch_size"]
     assert image["modality"] == ("CT" if bundle == "kits" else "MR")
     assert train["num_classes"] == len(LABELS[DATASETS[bundle]]) if DATASETS[bundle] != "msd" else 3
 

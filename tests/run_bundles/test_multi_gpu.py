@@ -61,14 +61,14 @@ def test_two_processes_train_as_one(trained, tmp_path):
 
 def test_two_processes_judge_as_one(trained, tmp_path):
     run = trained("acdc")
-    assert evaluate_here(run, tmp_path / "one", mirror="false").status == 0
+    assert evaluate_here(run, tmp_path / "one", tta="false").status == 0
     given = judging(
         "acdc",
         dataset_dir=run.data,
         output_dir=tmp_path / "two",
         checkpoint=run.folder / "model.pt",
         args_file=run.folder / "network.json",
-        mirror="false",
+        tta="false",
     )
     given.pop("device")
     files = config("acdc", "evaluate"), config("acdc", "multi_gpu")
@@ -80,10 +80,3 @@ def test_two_processes_judge_as_one(trained, tmp_path):
     for path in sorted((tmp_path / "one" / "predictions").iterdir()):
         other = tmp_path / "two" / "predictions" / path.name
         assert np.array_equal(read_labels(path).array, read_labels(other).array)
-
-
-def test_a_batch_that_two_processes_cannot_share(trained, tmp_path):
-    """Without starting them: the ids that torch.distributed answers are set by hand."""
-    run = trained("acdc")
-    odd = train_here("acdc", run.data, tmp_path, run.cache, batch_size=3, rank=1, world_size=2).result
-    assert odd.error == "expected --batch_size to be a multiple of the 2 processes, found 3"

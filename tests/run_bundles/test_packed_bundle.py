@@ -71,7 +71,7 @@ def test_plain_monai_gives_the_voxels_of_the_working_tree(acdc_zip, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     config = "../bundles/acdc_rrw/configs/inference.json"
-    result = run_isolated(RUNNER, empty, "run", "run", "--config_file", config, "--input", scan, "--output_dir", "out")
+    result = run_isolated(RUNNER, empty, "run", "--config_file", config, "--input", scan, "--output_dir", "out")
     assert result.returncode == 0, result.stderr
     assert_same(read_labels(empty / "out" / "scan.nii.gz"), expected_labels("acdc_rrw", acdc_zip, scan, tmp_path / "w"))
     assert sorted(path.name for path in empty.iterdir()) == ["out"]

@@ -10,15 +10,15 @@ import torch
 from regionwise.weights import load_checkpoint
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from .running import BUNDLES, arguments, config, half_written, run_here, run_process, train_here, training
+from .running import BUNDLES, DATASETS, arguments, config, half_written, run_here, run_process, train_here, training
 
 SETTINGS = {
-    "map of the batch": {"map": "batch"},
+    "distances on the fly": {"distance": "on_the_fly"},
     "a loss that is not rectified": {"loss": "boundary"},
     "a scheduled pair of losses": {"loss": "rrw+ce:gradual", "epochs": 2, "iterations_per_epoch": 1},
     "class emphasis": {"class_weights": [1, 2, 2, 2]},
     "processes that load": {"num_workers": 1},
-    "3-D": {"spatial_dims": 3, "patch_size": [32, 32, 8], "upsampling": [[2, 2, 1], [2, 2, 2], [2, 2, 2]]},
+    "3-D": {"patch_size": [32, 32, 8], "upsampling": [[2, 2, 1], [2, 2, 2], [2, 2, 2]]},
 }
 
 
@@ -34,11 +34,22 @@ def test_a_bundle_trains_and_leaves_what_is_needed_to_use_it(trained, bundle):
     assert line.startswith("epoch 1/1  loss ") and "  Dice " in line
     names = {path.name.partition(".1")[0] for path in run.folder.iterdir()}
     assert names == {"last.pt", "model.pt", "model_last.pt", "network.json", "run.json", "events.out.tfevents"}
-    assert {key: run.settings[key] for key in ("patch_size", "filters", "kernel_size", "upsampling")} == {
-        key: value for key, value in run.network.items() if key != "spatial_dims"
+    network = run.network
+    assert (network["patch_size"], network["slice_axis"]) == ([48, 48], 0 if bundle == "kits" else 2)
+    assert network["network_def"] == {
+        "_target_": "DynUNet",
+        "spatial_dims": 2,
+        "in_channels": 4 if bundle == "brats" else 1,
+        "out_channels": 4 if bundle in ("acdc", "brats") else 3,
+        "kernel_size": [3, 3, 3, 3],
+        "strides": [1, 2, 2, 2],
+        "upsample_kernel_size": [2, 2, 2],
+        "filters": [8, 16, 32, 64],
+        "deep_supervision": False,
     }
     record = json.loads((run.folder / "run.json").read_text())
-    assert (record["loss"], record["map"], record["epochs"], record["seed"]) == ("rrw", "volume", 1, 0)
+    assert (record["loss"], record["distance"], record["epochs"], record["seed"]) == ("rrw", "precomputed", 1, 0)
+    assert (record["dataset"], record["network"]) == (DATASETS[bundle], network)
     assert half_written(run.folder, run.cache) == []
 
 
@@ -85,7 +96,7 @@ def test_the_settings_train(trained, tmp_path, what):
     assert other.result.status == 0, other.result.err
     assert len(epoch_lines(other.result.out)) == SETTINGS[what].get("epochs", 1)
     assert "Dice" in other.result.out
-    assert other.network["spatial_dims"] == SETTINGS[what].get("spatial_dims", 2)
+    assert other.network["network_def"]["spatial_dims"] == len(SETTINGS[what].get("patch_size", "2d"))
 
 
 def test_the_signs_of_the_gradient_on_request(trained, tmp_path):

@@ -241,9 +241,10 @@ def test_a_run_killed_while_it_saves_resumes_from_the_epoch_before(tmp_path, mon
 
 @pytest.mark.parametrize(("name", "other"), [("epochs", 9), ("loss", "dice"), ("seed", 1)])
 def test_a_run_is_resumed_with_the_settings_it_was_started_with(tmp_path, name, other):
-    first = Run(tmp_path).run().checkpoints.settings.get(name)
+    first = Run(tmp_path).run().checkpoints.settings
+    started = f"with --{name} {first[name]}" if name in first else f"without --{name}"
     before = (tmp_path / "last.pt").read_bytes()
-    message = rf"cannot resume from .*last\.pt: it was started with --{name} {first}; pass the same"
+    message = rf"cannot resume from .*last\.pt: it was started {started}; pass the same"
     with pytest.raises(InputError, match=message):
         Run(tmp_path, resume=True, **{name: other}).run()
     assert (tmp_path / "last.pt").read_bytes() == before

@@ -197,12 +197,14 @@ def test_the_learning_rate_of_a_stopped_run_has_stepped_once_an_epoch():
 
 
 def test_a_run_records_itself_before_it_trains(tmp_path):
-    network = {"spatial_dims": 2, "filters": [8, 16]}
-    trainer = make_trainer(1, [RunRecord(tmp_path / "run", network, {"loss": "rrw", "seed": 0})])
+    network = {"network_def": {"_target_": "UNet"}, "patch_size": [8, 16]}
+    settings = {"loss": "rrw", "seed": 0, "train#datalist#dataset": "msd"}
+    trainer = make_trainer(1, [RunRecord(tmp_path / "run", network, settings)])
     trainer.add_event_handler(Events.EPOCH_STARTED, lambda engine: engine.terminate())
     trainer.run()
     assert json.loads((tmp_path / "run" / "network.json").read_text()) == network
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert (run["loss"], run["seed"], run["network"]) == ("rrw", 0, network)
+    assert (run["dataset"], run["loss"], run["seed"], run["network"]) == ("msd", "rrw", 0, network)
+    assert run["settings"] == {"train#datalist#dataset": "msd"}
     assert run["versions"].keys() == {"regionwise", "monai", "torch"}
     assert run["versions"]["torch"] == torch.__version__

@@ -1,4 +1,4 @@
-"""Judge the predictions of a bundle's evaluation with `regionwise.evaluation`."""
+"""Evaluate the predictions that a bundle wrote."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -10,16 +10,17 @@ from ..evaluation import Settings
 from ..evaluation.evaluate import evaluate_cases
 from ..evaluation.pairing import pair_datalist, with_probabilities
 from ..evaluation.structures import dataset_classes, named_classes, named_regions
+from ..inference.save import PREDICTIONS, PROBABILITIES
+from ..options import as_flag, as_path
 
 
 def evaluate_datalist(
     data: Sequence[Mapping[str, Any]],
     dataset: str,
-    predictions: str,
-    out: str,
+    output_dir: str | Path,
     regions: str | None = None,
     protocol: str = "full",
-    probabilities: str | None = None,
+    probabilities: bool | str = False,
     about: Mapping[str, Any] | None = None,
     checkpoint: str | Sequence[str] = (),
 ) -> None:
@@ -30,13 +31,12 @@ def evaluate_datalist(
     Args:
         data: datalist of `regionwise.data`.
         dataset: its name, for class names and label values.
-        predictions: folder with ``<case_id>.nii.gz``.
-        out: folder to write to.
+        output_dir: folder to write to, in which ``predictions/<case_id>.nii.gz`` are.
         regions: name of a set of regions to measure beside the classes, such as ``brats``.
         protocol: ``full``, or ``paper`` (only slices that hold a label).
-        probabilities: folder with class probabilities, for the calibration; None for none.
+        probabilities: measure the calibration too, of the class probabilities in ``probabilities/``.
         about: what the report should say of the run: bundle, section, split, ...
-        checkpoint: the weights that were judged, one file or several; the report names them by their SHA-256.
+        checkpoint: the weights that predicted, one file or several; the report names them by their SHA-256.
     """
     barrier()
     if not is_main_process():
@@ -45,12 +45,13 @@ def evaluate_datalist(
     settings = Settings(
         classes=named_classes(names), regions=named_regions(regions), label_map=label_map, protocol=protocol
     )
-    cases, problems = pair_datalist(predictions, data)
-    if probabilities:
-        cases, more = with_probabilities(cases, probabilities)
+    out = as_path(output_dir, "output_dir")
+    cases, problems = pair_datalist(str(out / PREDICTIONS), data)
+    if as_flag(probabilities, "save_probabilities"):
+        cases, more = with_probabilities(cases, str(out / PROBABILITIES))
         problems = [*problems, *more]
     said = {key: str(value) for key, value in (about or {}).items()}
     files = [checkpoint] if isinstance(checkpoint, str) else checkpoint
     if files:
         said["weights_sha256"] = " ".join(sha256(Path(file).read_bytes()).hexdigest() for file in files)
-    evaluate_cases(cases, out, settings, problems=problems, about=said)
+    evaluate_cases(cases, str(out), settings, problems=problems, about=said)

@@ -1,24 +1,42 @@
 """What the values of a bundle's ids must be."""
 
+import math
 from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
 import torch
 
+from ..data.patches import DISTANCES
 from ..errors import InputError
 from ..evaluation.settings import PROTOCOLS
 from ..evaluation.structures import REGIONS
-from ..flags import is_on
 from ..losses import make_loss
+from ..options import as_flag, find_path_problem
+
+Check = Callable[[Any], bool]
 
 
-def _is_whole(lowest: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+def _is_whole(lowest: int, highest: float = math.inf) -> Check:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
 
 
-def _is_number(above: float, at_most: float = float("inf")) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and above < value <= at_most
+def _is_number(above: float, at_most: float = math.inf) -> Check:
+    return lambda value: (
+        isinstance(value, int | float) and not isinstance(value, bool) and above < value <= at_most and value < math.inf
+    )
+
+
+def _is_one_of(*choices: Any) -> Check:
+    return lambda value: any(value == choice and type(value) is type(choice) for choice in choices)
+
+
+def _or_null(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _is_device(value: Any) -> bool:
@@ -31,107 +49,166 @@ def _is_device(value: Any) -> bool:
 
 def _is_flag(value: Any) -> bool:
     try:
-        is_on(value)
+        as_flag(value)
     except InputError:
         return False
     return True
 
 
+def _is_path(value: Any) -> bool:
+    return not find_path_problem(value)
+
+
 def _is_files(value: Any) -> bool:
     files = value if isinstance(value, list | tuple) else [value]
-    return bool(files) and all(isinstance(file, str) for file in files)
+    return bool(files) and all(map(_is_text, files))
 
 
-def _is_sizes(value: Any) -> bool:
-    if not isinstance(value, list | tuple):
-        return False
-    sizes = [size for entry in value for size in (entry if isinstance(entry, list | tuple) else [entry])]
-    return bool(sizes) and all(isinstance(size, int) and size > 0 for size in sizes)
+def _is_list(check: Check, *, empty: bool = False) -> Check:
+    return lambda value: isinstance(value, list | tuple) and (empty or bool(value)) and all(map(check, value))
 
 
-def _is_weights(value: Any) -> bool:
-    return value is None or (isinstance(value, list | tuple) and bool(value) and all(map(_is_number(0), value)))
+def _is_steps(check: Check) -> Check:
+    """Accept a list of numbers, or of one list per level: one entry for all axes or one per axis."""
+    return lambda value: (
+        _is_list(check)(value) or (_is_list(_is_list(check))(value) and len({len(entry) for entry in value}) == 1)
+    )
 
+
+def _is_odd(value: Any) -> bool:
+    return _is_whole(1)(value) and value % 2 == 1
+
+
+FLAG = ("true or false", _is_flag)
+COUNT = ("an integer >= 1", _is_whole(1))
+INDEX = ("an integer >= 0", _is_whole(0))
+PATH = ("a path", _is_path)
 
 # What the values of ids that people set must be; ids that a config does not have are not asked for.
-RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "epochs": ("an integer >= 1", _is_whole(1)),
-    "iterations_per_epoch": ("an integer >= 1", _is_whole(1)),
-    "val_interval": ("an integer >= 1", _is_whole(1)),
-    "batch_size": ("an integer >= 1", _is_whole(1)),
-    "num_workers": ("an integer >= 0", _is_whole(0)),
-    "seed": ("an integer >= 0", _is_whole(0)),
-    "fold": ("an integer >= 0", _is_whole(0)),
-    "folds": ("an integer >= 2", _is_whole(2)),
-    "learning_rate": ("a number > 0", _is_number(0)),
-    "max_minutes": ("a number > 0, or null", lambda value: value is None or _is_number(0)(value)),
-    "patience": ("an integer >= 1, or null", lambda value: value is None or _is_whole(1)(value)),
-    "rank": ("an integer >= 0", _is_whole(0)),
-    "world_size": ("an integer >= 1", _is_whole(1)),
-    "gradient_norm": ("a number > 0", _is_number(0)),
-    "foreground_fraction": ("a number in [0, 1]", lambda value: value == 0 or _is_number(0, 1)(value)),
-    "spatial_dims": ("2 or 3", lambda value: value in (2, 3)),
-    "map": ("'volume' or 'batch'", lambda value: value in ("volume", "batch")),
-    "loss": ("the name of a loss", lambda value: isinstance(value, str)),
-    "class_weights": ("a list of numbers > 0, one per class, or null", _is_weights),
-    "device": ("a torch device of this machine, such as cpu or cuda:0", _is_device),
-    "resume": ("true or false", _is_flag),
-    "amp": ("true or false", _is_flag),
-    "amp_dtype": ("'float16' or 'bfloat16'", lambda value: value in ("float16", "bfloat16")),
-    "compile": ("true or false", _is_flag),
-    "gradient_signs": ("true or false", _is_flag),
-    "mirror": ("true or false", _is_flag),
-    "probabilities": ("true or false", _is_flag),
-    "save_probabilities": ("true or false", _is_flag),
+RULES: dict[str, tuple[str, Check]] = {
+    "bundle_root": PATH,
+    "dataset_dir": ("a folder", _or_null(_is_path)),
+    "output_dir": PATH,
+    "cache_dir": PATH,
+    "input": PATH,
     "checkpoint": ("a file, or a list of them", _is_files),
-    "protocol": (f"one of {', '.join(PROTOCOLS)}", lambda value: isinstance(value, str) and value in PROTOCOLS),
-    "regions": (f"one of {', '.join(REGIONS)}, or null", lambda value: value is None or value in list(REGIONS)),
-    "labelled_slices_only": ("true or false", _is_flag),
-    "patch_size": ("a list of integers >= 1", _is_sizes),
-    "filters": ("a list of integers >= 1", _is_sizes),
-    "kernel_size": ("a list of integers >= 1, or of one list per level", _is_sizes),
-    "upsampling": ("a list of integers >= 1, or of one list per level", _is_sizes),
+    "device": ("a torch device of this machine, such as cpu or cuda:0", _is_device),
+    "seed": INDEX,
+    "split": ("'paper', 'kfold' or a JSON file", _is_text),
+    "section": ("'train', 'val', 'test' or 'all'", _is_text),
+    "fold": INDEX,
+    "folds": ("an integer >= 2", _is_whole(2)),
+    "epochs": COUNT,
+    "iterations_per_epoch": COUNT,
+    "val_interval": COUNT,
+    "learning_rate": ("a number > 0", _is_number(0)),
+    "gradient_norm": ("a number > 0", _is_number(0)),
+    "loss": ("the name of a loss", lambda value: isinstance(value, str)),
+    "class_weights": ("a list of numbers > 0, one per class, or null", _or_null(_is_list(_is_number(0)))),
+    "distance": (" or ".join(map(repr, DISTANCES)), _is_one_of(*DISTANCES)),
+    "num_workers": INDEX,
+    "amp": ("true, false or 'auto'", lambda value: value == "auto" or _is_flag(value)),
+    "resume": FLAG,
+    "max_minutes": ("a number > 0, or null", _or_null(_is_number(0))),
+    "patience": ("an integer >= 1, or null", _or_null(_is_whole(1))),
+    "gradient_signs": FLAG,
+    "num_classes": ("an integer from 2 to 256", _is_whole(2, 256)),
+    "slice_axis": ("0, 1 or 2", _is_one_of(0, 1, 2)),
+    "patch_size": (
+        "a list of two or three integers >= 1",
+        lambda value: _is_list(_is_whole(1))(value) and 1 < len(value) < 4,
+    ),
+    "batch_size": COUNT,
+    "foreground_fraction": (
+        "a number in [0, 1]",
+        lambda value: (value == 0 and not isinstance(value, bool)) or _is_number(0, 1)(value),
+    ),
+    "filters": ("a list of integers >= 1", _is_list(_is_whole(1))),
+    "kernel_size": ("a list of odd integers, or of one list per level", _is_steps(_is_odd)),
+    "upsampling": ("a list of integers >= 1, or of one list per level", _is_steps(_is_whole(1))),
+    "tta": FLAG,
+    "probabilities": FLAG,
+    "save_probabilities": FLAG,
+    "largest_component": ("a list of classes", _is_list(_is_whole(1), empty=True)),
+    "protocol": (f"one of {', '.join(PROTOCOLS)}", _is_one_of(*PROTOCOLS)),
+    "regions": (f"one of {', '.join(REGIONS)}, or null", _or_null(_is_one_of(*REGIONS))),
+    "train#dataset#labelled_slices_only": FLAG,
+    "train#trainer#compile": ("True or False", lambda value: isinstance(value, bool)),
 }
 
 
-def wrong_values(config: Mapping) -> list[str]:
-    """Return which ids that people set have a value of the wrong kind or out of range."""
+def find_value_problems(config: Mapping) -> list[str]:
+    """Return which ids that people set have a value of the wrong kind or out of range, one line each.
+
+    Args:
+        config: a configuration with its overrides; a `monai.bundle.ConfigParser` finds nested ids as well.
+    """
     problems = []
     for name, (expected, fits) in RULES.items():
-        value = config.get(name)
-        computed = isinstance(value, Mapping) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
-        if name not in config or computed:
+        if name not in config or is_computed(config[name]):
             continue
-        if not fits(value):
-            problems.append(f"expected --{name} to be {expected}, found {value!r}")
-    if isinstance(config.get("loss"), str):
-        weights, classes = config.get("class_weights"), config.get("num_classes")
-        weights = weights if _is_weights(weights) else None
+        if not fits(config[name]):
+            problems.append(f"expected --{name} to be {expected}, found {config[name]!r}")
+    return problems + _find_loss_problems(config)
+
+
+def find_contradictions(config: Mapping) -> list[str]:
+    """Return which ids contradict each other, one line each; their values alone are right.
+
+    Args:
+        config: see `find_value_problems`.
+    """
+    return [*_find_split_problems(config), *_find_network_problems(config)]
+
+
+def is_computed(value: Any) -> bool:
+    """Return whether a value is a component, a reference or an expression, which only the run knows."""
+    return isinstance(value, Mapping) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
+
+
+def _given(config: Mapping, name: str) -> Any:
+    value = config.get(name, None)
+    return None if is_computed(value) else value
+
+
+def _find_loss_problems(config: Mapping) -> list[str]:
+    name, weights, classes = (_given(config, key) for key in ("loss", "class_weights", "num_classes"))
+    weights = weights if RULES["class_weights"][1](weights) else None
+    problems = []
+    if isinstance(name, str):
         try:
-            make_loss(config["loss"], class_weights=weights)
+            make_loss(name, class_weights=weights)
         except InputError as error:
             problems.append(str(error))
-        if weights is not None and isinstance(classes, int) and len(weights) != classes:
-            problems.append(f"expected --class_weights of {classes} numbers, one per class, found {weights!r}")
+    if weights is not None and isinstance(classes, int) and len(weights) != classes:
+        problems.append(f"expected --class_weights of {classes} numbers, one per class, found {weights!r}")
     return problems
 
 
-def wrong_network(config: Mapping) -> list[str]:
-    """Return how the ids of a DynUNet contradict each other: numbers of levels, axes, and what pooling divides.
-
-    Args:
-        config: with ``spatial_dims``, ``plans`` and the ids of a plan, each a value or taken from the plan.
-    """
-    plan = config.get("plans", {}).get(str(config.get("spatial_dims")), {})
-    names = ("patch_size", "filters", "kernel_size", "upsampling")
-    given = {name: plan.get(name) if isinstance(config.get(name), str) else config.get(name) for name in names}
-    if any(value is None for value in given.values()):
+def _find_split_problems(config: Mapping) -> list[str]:
+    split, fold, folds = (_given(config, key) for key in ("split", "fold", "folds"))
+    if split is None or not fold:
         return []
-    dims, steps = config["spatial_dims"], given["upsampling"]
-    if len(given["patch_size"]) != dims:
-        return [f"expected --patch_size of {dims} numbers for --spatial_dims {dims}, found {given['patch_size']}"]
+    if split != "kfold":
+        return [f"expected --fold 0 with --split {split}, which has one division, found {fold}; folds are for kfold"]
+    if folds is not None and fold >= folds:
+        return [f"expected fold to be 0..{folds - 1} (folds is {folds}), found {fold}"]
+    return []
+
+
+def _find_network_problems(config: Mapping) -> list[str]:
+    """Return how the ids of a DynUNet contradict each other: numbers of levels, axes, and what pooling divides."""
+    names = ("patch_size", "filters", "kernel_size", "upsampling")
+    definition = config.get("network_def", {})
+    given = {name: _given(config, name) for name in names}
+    if not _is_dynunet_of(definition) or any(value is None for value in given.values()):
+        return []
+    dims, steps = len(given["patch_size"]), given["upsampling"]
     if len(steps) < 3:
         return [f"expected --upsampling of at least 3 steps (deep supervision), found {steps}"]
+    for name in ("kernel_size", "upsampling"):
+        if not isinstance(given[name][0], int) and len(given[name][0]) != dims:
+            return [f"expected --{name} of {dims} numbers per level, as --patch_size has, found {given[name]}"]
     for name in ("filters", "kernel_size"):
         if len(given[name]) != len(steps) + 1:
             return [
@@ -143,3 +220,12 @@ def wrong_network(config: Mapping) -> list[str]:
         if size % pooled:
             return [f"expected --patch_size divisible by its poolings, {pooled} on axis {axis}, found {size}"]
     return []
+
+
+def _is_dynunet_of(definition: Any) -> bool:
+    """Return whether a network is a DynUNet that is made of the configuration's ids."""
+    return (
+        isinstance(definition, Mapping)
+        and str(definition.get("_target_")).rpartition(".")[2] == "DynUNet"
+        and definition.get("filters") == "@filters"
+    )

@@ -14,7 +14,10 @@ from torch.nn.functional import pad
 from torch.utils.data import Dataset, get_worker_info
 
 from ..errors import InputError
+from ..options import as_flag
 from .store import StoredCase, preprocess
+
+DISTANCES = ("precomputed", "on_the_fly")
 
 
 class PatchDataset(Dataset):
@@ -24,16 +27,16 @@ class PatchDataset(Dataset):
     needs no random state, only the position (see `StreamSampler`). One sample reads one patch from the memory-mapped
     arrays, not a volume.
 
-    A sample: ``image`` float32 (C, *patch_size); ``label`` float32 (1, *patch_size) labels for ``map="batch"``, or
-    (2, *patch_size) labels and d-hat of the 3-D volume for ``map="volume"``. Where an image is smaller than the
-    patch it is padded with zeros (background).
+    A sample: ``image`` float32 (C, *patch_size); ``label`` float32, for ``distance="on_the_fly"`` (1, *patch_size)
+    labels, for ``distance="precomputed"`` (2, *patch_size) labels and d-hat of the 3-D volume. Where an image is
+    smaller than the patch it is padded with zeros (background).
 
     Args:
         data: datalist of ``regionwise.data``.
         transform: deterministic preprocessing, see `regionwise.data.store.preprocess`.
         cache_dir: folder of the store.
-        patch_size: two numbers for slices, three for volumes, in the store's order (slice axis first).
-        map: ``volume`` or ``batch``: where the region-wise map is made.
+        patch_size: two numbers for slices, three for volumes, in the files' axis order.
+        distance: ``precomputed`` once per volume in 3-D, or ``on_the_fly`` by the loss from the labels of the batch.
         augmentation: random dictionary transform of a sample; seeded per sample.
         foreground_fraction: probability that a patch is centred on a labelled voxel of a class drawn evenly.
         labelled_slices_only: draw the other slices from those that hold a label (the paper's KiTS set-up; 2-D only).
@@ -48,26 +51,31 @@ class PatchDataset(Dataset):
         transform: Callable,
         cache_dir: str | Path,
         patch_size: Sequence[int],
-        map: str = "volume",
+        distance: str = "precomputed",
         augmentation: Callable | None = None,
         foreground_fraction: float = 0.33,
-        labelled_slices_only: bool = False,
+        labelled_slices_only: bool | str = False,
         slice_axis: int = 2,
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        if map not in ("volume", "batch"):
-            raise InputError(f"expected map 'volume' or 'batch', found '{map}'")
+        if distance not in DISTANCES:
+            raise InputError(f"expected distance 'precomputed' or 'on_the_fly', found '{distance}'")
         if len(patch_size) not in (2, 3):
             raise InputError(f"expected patch_size of two or three numbers, found {list(patch_size)}")
         self.data, self.transform = data, transform
-        self.cases = preprocess(data, transform, cache_dir, slice_axis, num_workers)
+        self.cases = preprocess(data, transform, cache_dir, stored_first(patch_size, slice_axis), num_workers)
         self.patch_size = tuple(patch_size)
-        self.map = map
+        self.distance = distance
         self.augmentation = augmentation
         self.foreground_fraction = foreground_fraction
-        self.labelled_slices_only = labelled_slices_only and len(patch_size) == 2
+        self.labelled_slices_only = as_flag(labelled_slices_only, "labelled_slices_only") and len(patch_size) == 2
         self.seed = seed
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Return case to a digest of its files' content and of its preprocessing."""
+        return contents_of(self.cases)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -79,7 +87,7 @@ class PatchDataset(Dataset):
         window = self._window(case, labels.shape, random)
         image = _crop(case.image, window)
         label = _crop(labels[None], window)
-        if self.map == "volume":
+        if self.distance == "precomputed":
             label = torch.cat([label, _crop(case.distance[None], window)])
         if len(self.patch_size) == 2:
             image, label = image[:, 0], label[:, 0]
@@ -112,12 +120,13 @@ class PatchDataset(Dataset):
 
 
 class VolumeDataset(Dataset):
-    """Whole preprocessed volumes: ``image`` float32 (C, *spatial), ``label`` float32 (1, *spatial), slice axis first.
+    """Whole preprocessed volumes in the files' axis order: ``image`` float32 (C, *spatial), ``label`` (1, *spatial).
 
     Args:
         data: datalist of ``regionwise.data``.
         transform: deterministic preprocessing, see `regionwise.data.store.preprocess`.
         cache_dir: folder of the store.
+        patch_size: of the training, whose store is shared.
         slice_axis: spatial axis of the files that slices are perpendicular to.
         num_workers: processes for the preprocessing.
     """
@@ -127,11 +136,18 @@ class VolumeDataset(Dataset):
         data: Sequence[Mapping[str, Any]],
         transform: Callable,
         cache_dir: str | Path,
+        patch_size: Sequence[int],
         slice_axis: int = 2,
         num_workers: int = 0,
     ) -> None:
         self.data, self.transform = data, transform
-        self.cases = preprocess(data, transform, cache_dir, slice_axis, num_workers)
+        self.first = stored_first(patch_size, slice_axis)
+        self.cases = preprocess(data, transform, cache_dir, self.first, num_workers)
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Return case to a digest of its files' content and of its preprocessing."""
+        return contents_of(self.cases)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -139,10 +155,20 @@ class VolumeDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         case = self.cases[index]
         return {
-            "image": torch.from_numpy(case.image.astype(np.float32)),
-            "label": torch.from_numpy(case.label[None].astype(np.float32)),
+            "image": torch.from_numpy(case.image.astype(np.float32)).movedim(1, 1 + self.first),
+            "label": torch.from_numpy(case.label[None].astype(np.float32)).movedim(1, 1 + self.first),
             "case_id": case.case_id,
         }
+
+
+def stored_first(patch_size: Sequence[int], slice_axis: int) -> int:
+    """Return the axis that the store puts first: that of the slices for slices, else the files' own first axis."""
+    return slice_axis if len(patch_size) == 2 else 0
+
+
+def contents_of(cases: Sequence[StoredCase]) -> dict[str, str]:
+    """Return case to the digest that names its folder in the store."""
+    return {case.case_id: case.folder.name.removeprefix(f"{case.case_id}-") for case in cases}
 
 
 def _crop(array: np.ndarray, window: Sequence[tuple[int, int]]) -> torch.Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from torch.utils.data import Sampler
 
+from .. import distributed
 from ..errors import InputError
 
 
@@ -15,13 +16,13 @@ class StreamSampler(Sampler[int]):
     so that the loader's processes go on preparing samples across epochs.
 
     Args:
-        rank: of this process.
-        world_size: processes that train together; they share one stream.
+        rank: of this process; None asks PyTorch.
+        world_size: processes that train together; they share one stream. None asks PyTorch.
     """
 
-    def __init__(self, rank: int = 0, world_size: int = 1) -> None:
-        self.rank = rank
-        self.world_size = world_size
+    def __init__(self, rank: int | None = None, world_size: int | None = None) -> None:
+        self.rank = distributed.rank() if rank is None else rank
+        self.world_size = distributed.world_size() if world_size is None else world_size
         self.position = 0
 
     def __iter__(self) -> Iterator[int]:
@@ -39,14 +40,16 @@ class ShareSampler(Sampler[int]):
 
     Args:
         length: items in all.
-        rank: of this process.
-        world_size: processes that share the items.
+        rank: of this process; None asks PyTorch.
+        world_size: processes that share the items; None asks PyTorch.
 
     Raises:
         InputError: there are fewer items than processes; one without any would leave the others waiting for it.
     """
 
-    def __init__(self, length: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(self, length: int, rank: int | None = None, world_size: int | None = None) -> None:
+        rank = distributed.rank() if rank is None else rank
+        world_size = distributed.world_size() if world_size is None else world_size
         if length < world_size:
             raise InputError(f"expected at least one case for each of {world_size} processes, found {length} cases")
         self.share = range(rank, length, world_size)

@@ -24,6 +24,7 @@ from ..distance import normalized_distance
 from ..distributed import barrier, is_main_process
 from ..errors import InputError, find_input_error
 from ..files import atomic_folder, write_json
+from ..options import as_path
 
 FOREGROUND_VOXELS_PER_CLASS = 10_000  # as nnU-Net: enough to sample from, small enough to read at once
 
@@ -112,9 +113,9 @@ def preprocess(
     }
     if not is_main_process():
         barrier()  # the main process does the work, the others find it done
-    cases, missing = [], []
+    folder, cases, missing = as_path(cache_dir, "cache_dir"), [], []
     for item in data:
-        case = StoredCase(item["case_id"], Path(cache_dir) / f"{item['case_id']}-{_key(item, settings)}")
+        case = StoredCase(item["case_id"], folder / f"{item['case_id']}-{_key(item, settings)}")
         cases.append(case)
         if not case.folder.is_dir():
             missing.append((item, case))

@@ -12,6 +12,7 @@ from monai.utils import convert_to_dst_type
 from torch import nn
 
 from ..errors import InputError
+from ..options import as_flag
 from ..weights import load_weights
 
 
@@ -22,20 +23,20 @@ class ProbabilityEnsemble(nn.Module):
 
     Args:
         networks: at least one; each maps (B, C, *spatial) to logits (B, K, *spatial).
-        mirror: average over mirrored copies as well (2^d passes).
+        tta: average over mirrored copies as well (2^d passes).
     """
 
-    def __init__(self, networks: Sequence[nn.Module], mirror: bool = True) -> None:
+    def __init__(self, networks: Sequence[nn.Module], tta: bool = True) -> None:
         super().__init__()
         if not networks:
             raise InputError("expected at least one network in an ensemble, found none")
         self.networks = nn.ModuleList(networks)
-        self.mirror = mirror
+        self.tta = tta
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return probabilities, float32 (B, K, *spatial), that sum to 1 over K."""
         axes = range(2, image.ndim)
-        flips = [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)] if self.mirror else [()]
+        flips = [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)] if self.tta else [()]
         total = 0
         for flip in flips:
             seen = image.flip(flip) if flip else image
@@ -46,21 +47,23 @@ class ProbabilityEnsemble(nn.Module):
 
 
 def load_ensemble(
-    network: nn.Module, checkpoints: str | Sequence[str], mirror: bool = True, device: str | torch.device = "cpu"
+    network: nn.Module, checkpoints: str | Sequence[str], tta: bool | str = True, device: str | torch.device = "cpu"
 ) -> ProbabilityEnsemble:
     """Load one copy of a network per checkpoint.
 
     Args:
         network: of the members' shape; it is copied.
         checkpoints: one file or several.
-        mirror: see `ProbabilityEnsemble`.
+        tta: test-time augmentation by mirroring, see `ProbabilityEnsemble`.
         device: where the networks go.
 
     Raises:
         InputError: any member cannot be loaded: an ensemble with a member less is another model.
     """
     files = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
-    return ProbabilityEnsemble([load_weights(deepcopy(network), file) for file in files], mirror).to(device)
+    return ProbabilityEnsemble([load_weights(deepcopy(network), file) for file in files], as_flag(tta, "tta")).to(
+        device
+    )
 
 
 class StreamingSliceInferer(Inferer):
@@ -133,18 +136,17 @@ def _like(result: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
 
 
 def make_inferer(
-    spatial_dims: int, roi_size: Sequence[int], slice_axis: int = 2, probabilities: bool = True, overlap: float = 0.5
+    roi_size: Sequence[int], slice_axis: int = 2, probabilities: bool = True, overlap: float = 0.5
 ) -> Inferer:
     """Return the inferer of a 2-D or a 3-D network over volumes.
 
     Args:
-        spatial_dims: of the network.
-        roi_size: window, in the axis order the network was trained with (slice axis first in 3-D).
+        roi_size: window of the network: two numbers for slices, three for volumes, in the axis order of the volume.
         slice_axis: axis of the volume that slices are perpendicular to.
         probabilities: return probabilities instead of labels.
         overlap: of neighbouring windows.
     """
-    if spatial_dims == 2:
+    if len(roi_size) == 2:
         return StreamingSliceInferer(roi_size, slice_axis, overlap, probabilities=probabilities)
     return VolumeInferer(roi_size, overlap, probabilities)
 

@@ -8,6 +8,11 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 from ..nifti import read_header, write_volume
+from ..options import as_flag, as_path
+
+# Folders in the output of an evaluation.
+PREDICTIONS = "predictions"
+PROBABILITIES = "probabilities"
 
 
 def save_labels(path: str | Path, labels: np.ndarray, scan: str | Path) -> None:
@@ -28,16 +33,16 @@ def save_labels(path: str | Path, labels: np.ndarray, scan: str | Path) -> None:
 
 
 class SaveLabelsd(MapTransform):
-    """Write a predicted label map (1, *spatial) of each case to ``<folder>/<case_id>.nii.gz``.
+    """Write a predicted label map (1, *spatial) of each case to ``<folder>/predictions/<case_id>.nii.gz``.
 
     Args:
         keys: the prediction.
-        folder: where the files go.
+        folder: output folder of the evaluation.
     """
 
-    def __init__(self, keys: KeysCollection, folder: str) -> None:
+    def __init__(self, keys: KeysCollection, folder: str | Path) -> None:
         super().__init__(keys)
-        self.folder = Path(folder)
+        self.folder = as_path(folder, "output_dir") / PREDICTIONS
 
     def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
         """Write and return the case unchanged."""
@@ -48,20 +53,22 @@ class SaveLabelsd(MapTransform):
 
 
 class SaveProbabilitiesd(MapTransform):
-    """Write class probabilities (C, *spatial) of each case to ``<folder>/<case_id>.nii.gz`` as (*spatial, C), float32.
+    """Write class probabilities (C, *spatial) to ``<folder>/probabilities/<case_id>.nii.gz``: float32 (*spatial, C).
 
     Args:
+        folder: output folder of the evaluation.
+        enabled: whether to write them.
         keys: the prediction, before it becomes labels.
-        folder: where the files go.
     """
 
-    def __init__(self, keys: KeysCollection, folder: str) -> None:
+    def __init__(self, folder: str | Path, enabled: bool | str = True, keys: KeysCollection = "pred") -> None:
         super().__init__(keys)
-        self.folder = Path(folder)
+        self.folder = as_path(folder, "output_dir") / PROBABILITIES
+        self.enabled = as_flag(enabled, "save_probabilities")
 
     def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
         """Write and return the case unchanged."""
-        for key in self.keys:
+        for key in self.keys if self.enabled else ():
             probabilities = np.moveaxis(np.asarray(data[key].cpu(), dtype=np.float32), 0, -1)
             affine = read_header(data["scan"]).affine
             write_volume(self.folder / f"{data['case_id']}.nii.gz", probabilities, affine)

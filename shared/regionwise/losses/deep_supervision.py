@@ -91,7 +91,8 @@ class DeepSupervisionLoss(torch.nn.Module):
         size = tuple(logits.shape[2:])
         if size not in prepared:  # levels of one resolution share what is derived from the target
             smaller = nearest(target, size)
-            prepared[size] = self.loss.prepare(logits, smaller) if isinstance(self.loss, LabelLoss) else smaller
+            # Any other loss is given the labels alone: d-hat means nothing to it.
+            prepared[size] = self.loss.prepare(logits, smaller) if isinstance(self.loss, LabelLoss) else smaller[:, :1]
         compute = self.loss.compute if isinstance(self.loss, LabelLoss) else self.loss
         return compute(logits, prepared[size])
 

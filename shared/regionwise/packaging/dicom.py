@@ -74,7 +74,7 @@ def dicom(bundle: str, input: str, output_dir: str, slice_axis: int | None = Non
     series = read_series(input)
     with checked_folder(packed) as folder:
         config = ConfigParser.load_config_file(str(folder / "configs" / "inference.json"))
-        axis = ConfigParser(config).get("plans#2#slice_axis", 2) if slice_axis is None else slice_axis
+        axis = config.get("slice_axis", 2) if slice_axis is None else slice_axis
         voxels, affine = series.scan(axis)
         scan = folder.parent / "labels.nii.gz"
         write_volume(scan, voxels, affine)

@@ -57,7 +57,7 @@ def usage_section(name: str, version: str, training_packages: Sequence[str], ver
 Inference needs MONAI and no code of this bundle:
 
     pip install {install}
-    python -m monai.bundle run run --config_file {name}/configs/inference.json --input scan.nii.gz --output_dir out
+    python -m monai.bundle run --config_file {name}/configs/inference.json --input scan.nii.gz --output_dir out
 
 `--input` is a file or a folder of files. The command runs from any working directory. From Python, say where the
 bundle is:

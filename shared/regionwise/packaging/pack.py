@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Iterator
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -19,9 +20,10 @@ from ..training.checkpoints import BEST
 from ..weights import load_weights
 from .archive import REQUIRED_FILES, PackedBundle, with_manifest, zip_bytes
 from .model_card import evaluation_section, scores, usage_section
-from .packed_configs import json_bytes, packed_config, packed_metadata
+from .packed_configs import json_bytes, packed_config, packed_metadata, training_network
 from .privacy import refuse_machine_paths, refuse_patient_data
 
+OVERLAYS = ("spatial_2d.json", "spatial_3d.json")
 # What inference needs; the packed metadata pins them to the versions they were packed with.
 INFERENCE_PACKAGES = ("monai", "torch", "numpy", "nibabel", "pytorch-ignite", "fire")
 
@@ -44,23 +46,23 @@ def pack(bundle: str, checkpoint: str, out: str = "dist", evaluation: str | None
     folder = Path(bundle)
     metadata = _read_metadata(folder)
     name, number = folder.resolve().name, metadata["version"]
-    weights_file, network = _find_run(Path(checkpoint))
+    weights_file, network, record = _find_run(Path(checkpoint))
     summary, cases = _read_evaluation(_find_evaluation(weights_file.parent, evaluation, force))
     _check_judged(summary, weights_file)
     code = package_files()
     contents = _sources(folder)
     for path in [path for path in contents if path.startswith("configs/") and path.endswith(".json")]:
-        config = packed_config(_json(folder / path), network, name, number, code_digest(code))
+        used = training_network(network, record) if path == "configs/train.json" else network
+        config = packed_config(_json(folder / path), used, name, number, code_digest(code))
         contents[path] = json_bytes(config)
     contents["models/model.pt"] = _weights(contents["configs/inference.json"], weights_file)
     versions = {package: _public_version(package) for package in INFERENCE_PACKAGES}
     contents["configs/metadata.json"] = json_bytes(
         packed_metadata(metadata, network, versions, scores(summary) if summary else {})
     )
-    run = weights_file.parent / "run.json"
     sections = (
         (folder / "docs" / "README.md").read_text(encoding="utf-8").rstrip() + "\n",
-        evaluation_section(summary, _json(run) if run.is_file() else {}),
+        evaluation_section(summary, record),
         usage_section(name, number, _training_packages(), versions),
     )
     contents["docs/README.md"] = "\n".join(sections).encode()
@@ -92,19 +94,44 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
 def _sources(folder: Path) -> dict[str, bytes]:
     """Return the files of the repository's bundle that are packed: configs, docs, licence."""
     files = [folder / "LICENSE", *sorted((folder / "configs").rglob("*")), *sorted((folder / "docs").rglob("*"))]
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files if file.is_file()}
+    # The weights are of one network: the overlay of the other number of axes stays behind.
+    files = [file for file in files if file.is_file() and file.name not in OVERLAYS]
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
-def _find_run(checkpoint: Path) -> tuple[Path, dict[str, Any]]:
+def _find_run(checkpoint: Path) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """Return a run's weights file and the content of its network.json and (where there is one) run.json."""
     file = checkpoint / BEST if checkpoint.is_dir() else checkpoint
     if not file.is_file():
         raise InputError(f"expected a checkpoint at {file}, found none; train first")
-    network = file.parent / "network.json"
-    if not network.is_file():
+    path = file.parent / "network.json"
+    if not path.is_file():
         raise InputError(
             f"expected network.json beside {file}; the training writes it, and it says which network this is"
         )
-    return file, _json(network)
+    network, record = _json(path), file.parent / "run.json"
+    _check_network(path, network)
+    return file, network, _json(record) if record.is_file() else {}
+
+
+def _check_network(path: Path, network: Any) -> None:
+    """Refuse a network.json that names no network, or that would run code."""
+    definition = network.get("network_def") if isinstance(network, dict) else None
+    if not isinstance(definition, dict) or not isinstance(definition.get("_target_"), str):
+        raise InputError(f"expected the network (network_def) in {path}, found none; train again with this version")
+    code = [text for text in _texts(network) if text.startswith(("$", "@", "%"))]
+    if code:
+        raise InputError(f"expected plain values in {path}, found {code[0]!r}, which would be evaluated; remove it")
+
+
+def _texts(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        content = [*content, *content.values()]
+    if isinstance(content, list):
+        for part in content:
+            yield from _texts(part)
+    elif isinstance(content, str):
+        yield content.strip()
 
 
 def _find_evaluation(run: Path, evaluation: str | None, force: bool) -> Path | None:

@@ -4,8 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from monai.bundle import ConfigParser
+
 from .archive import manifest_name
 
+LINE_LENGTH = 120
+NETWORK_IDS = ("filters", "kernel_size", "upsampling")
 PRETRAINED = "$@bundle_root + '/models/model.pt'"
 
 
@@ -14,7 +18,7 @@ def packed_config(
 ) -> dict[str, Any]:
     """Return a configuration that runs from the packed bundle, wherever it is and from any working directory.
 
-    - The ids of ``network.json`` get the run's values.
+    - The ids of ``network.json`` get the run's values; ids of the network that nothing refers to any more go.
     - ``bundle_root`` is the folder on ``sys.path`` that holds this bundle's checksums: the runner puts it there before
       it evaluates ``run``. Before that (properties read from Python) it is the working directory, unless it is set.
     - ``initialize`` becomes the first step of ``run``: the runner evaluates it before the packed package can be found.
@@ -28,6 +32,8 @@ def packed_config(
         digest: `regionwise.bundle.packed.code_digest` of the packed package.
     """
     config = {key: network.get(key, value) for key, value in config.items()}
+    text = json.dumps(config)
+    config = {key: value for key, value in config.items() if key not in NETWORK_IDS or f'"@{key}"' in text}
     if "bundle_root" in config:
         marker = manifest_name(name, version)
         config["imports"] = [*config.get("imports", []), "$import os", "$import sys"]
@@ -48,6 +54,22 @@ def packed_config(
         config["network"] = packed | {"weights": "@pretrained"}
     ordered = {key: config.pop(key) for key in ("imports", "bundle_root") if key in config}
     return ordered | config
+
+
+def training_network(network: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ids of a run's network as its training had them: with deep supervision.
+
+    Args:
+        network: content of the run's ``network.json``.
+        run: content of its ``run.json``, {} where there is none: training then goes on without deep supervision.
+    """
+    settings = {**run.get("settings", {}), **run}
+    parser = ConfigParser({})
+    for key, value in settings.items():
+        if key.startswith("network_def#"):
+            parser[key] = value
+    definition = {"network_def": parser["network_def"]} if "network_def" in parser else {}
+    return {**network, **{key: run[key] for key in NETWORK_IDS if key in run}, **definition}
 
 
 def packed_metadata(
@@ -77,24 +99,19 @@ def packed_metadata(
 
 
 def json_bytes(content: Any) -> bytes:
-    """Return content as JSON text, lists of numbers on one line each."""
+    """Return content as JSON text in the bundles' style: whatever fits into a line stands on one."""
     return (_dump(content, 0) + "\n").encode()
 
 
-def _dump(content: Any, depth: int) -> str:
-    if not isinstance(content, dict | list) or not any(isinstance(value, dict | list) for value in _values(content)):
-        line = json.dumps(content, ensure_ascii=False, allow_nan=False)
-        if not isinstance(content, dict | list) or len(line) + 4 * depth < 100:
-            return line
+def _dump(content: Any, depth: int, before: int = 0) -> str:
+    """Return JSON text that starts ``before`` characters into a line that is indented ``depth`` times."""
+    line = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    if (depth and 4 * depth + before + len(line) < LINE_LENGTH) or not isinstance(content, dict | list) or not content:
+        return line
     inner, outer = " " * 4 * (depth + 1), " " * 4 * depth
     if isinstance(content, list):
         lines = [inner + _dump(value, depth + 1) for value in content]
         return "[\n" + ",\n".join(lines) + f"\n{outer}]"
-    lines = [
-        f"{inner}{json.dumps(key, ensure_ascii=False)}: {_dump(value, depth + 1)}" for key, value in content.items()
-    ]
+    names = {key: f"{json.dumps(key, ensure_ascii=False)}: " for key in content}
+    lines = [inner + name + _dump(content[key], depth + 1, len(name)) for key, name in names.items()]
     return "{\n" + ",\n".join(lines) + f"\n{outer}}}"
-
-
-def _values(content: dict | list) -> list[Any]:
-    return list(content.values()) if isinstance(content, dict) else content

@@ -4,7 +4,7 @@ from ..weights import load_weights
 from .augmentation import nnunet_augmentation
 from .checkpoints import Checkpoints
 from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, TimeBudget, ValidationHandler
-from .network import level_strides
+from .network import count_supervised, encoder_strides, level_strides
 from .progress import CaseProgress, Progress, train_loss
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "RunRecord",
     "TimeBudget",
     "ValidationHandler",
+    "count_supervised",
+    "encoder_strides",
     "level_strides",
     "load_weights",
     "nnunet_augmentation",

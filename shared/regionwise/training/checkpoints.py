@@ -12,6 +12,7 @@ from torch import nn
 from ..distributed import is_main_process
 from ..errors import InputError
 from ..files import atomic_path
+from ..options import as_flag, as_path
 from ..weights import inference_weights, load_checkpoint, mismatch
 
 LAST = "last.pt"
@@ -35,7 +36,8 @@ class Checkpoints:
         sampler: `regionwise.data.StreamSampler` whose position is set on resuming.
         batch_size: samples an iteration, of this process.
         evaluator: the validation engine, whose best metric is kept.
-        settings: what a run must share with the one it goes on from, by the name it has on the command line.
+        settings: what a run must share with the one it goes on from, by the name it has on the command line; the
+            content of the data (`regionwise.data.PatchDataset.contents`) is compared as well.
         resume: go on from ``last.pt`` if there is one.
         others: more objects with ``state_dict`` and ``load_state_dict``, by name.
     """
@@ -50,13 +52,13 @@ class Checkpoints:
         batch_size: int,
         evaluator: Engine,
         settings: Mapping[str, Any] | None = None,
-        resume: bool = False,
+        resume: bool | str = False,
         others: Mapping[str, Any] | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = as_path(folder, "output_dir")
         self.parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler, **(others or {})}
         self.sampler, self.batch_size = sampler, batch_size
-        self.evaluator, self.settings, self.resume = evaluator, dict(settings or {}), resume
+        self.evaluator, self.settings, self.resume = evaluator, dict(settings or {}), as_flag(resume, "resume")
         self.saved_best_epoch = -1
 
     def attach(self, engine: Engine) -> None:
@@ -87,9 +89,10 @@ class Checkpoints:
         needed = {*self.parts, "scaler", "epoch", "iteration", "best_metric", "best_metric_epoch", "settings"}
         if not isinstance(content, Mapping) or not needed <= content.keys():
             return "it is not the last state of a run; train without --resume"
-        for name, value in self.settings.items():
-            if (first := content["settings"].get(name)) != value:
-                return f"it was started with --{name} {first}; pass the same"
+        if problem := find_difference(content["settings"], self.settings):
+            return f"it was started {problem}; pass the same"
+        if problem := find_other_case(content.get("data", {}), _contents(engine, self.evaluator)):
+            return f"{problem}; resume with the data of the first run"
         if problem := mismatch(self.parts["network"].state_dict(), content["network"]):
             return f"{problem}; resume with the settings of the first run"
         # Also for a trainer whose length was set past the settings.
@@ -108,6 +111,7 @@ class Checkpoints:
         content = {name: part.state_dict() for name, part in self.parts.items()}
         content["scaler"] = engine.scaler.state_dict() if engine.scaler is not None else None
         content |= {"epoch": engine.state.epoch, "iteration": engine.state.iteration, "settings": self.settings}
+        content["data"] = _contents(engine, self.evaluator)
         state = self.evaluator.state
         content |= {"best_metric": float(state.best_metric), "best_metric_epoch": int(state.best_metric_epoch)}
         weights = inference_weights(content["network"])
@@ -117,6 +121,44 @@ class Checkpoints:
             self.saved_best_epoch = state.best_metric_epoch
         _save(self.folder / LAST_WEIGHTS, weights)
         _save(self.folder / LAST, content)
+
+
+def find_difference(first: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return how the settings of a run differ from those it was started with ("" where they do not).
+
+    Args:
+        first: id to value, of the run as it was started.
+        now: id to value, as it is to go on.
+    """
+    for name, value in first.items():
+        if name not in now or now[name] != value:
+            return f"with --{name} {value}"
+    added = [name for name in now if name not in first]
+    return f"without --{added[0]}" if added else ""
+
+
+def find_other_case(first: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return which case differs from those a run was started with ("" where none does).
+
+    Args:
+        first: case to digest, of the run as it was started.
+        now: case to digest, as it is to go on.
+    """
+    changed = [case for case in first if case in now and now[case] != first[case]]
+    missing = [case for case in first if case not in now]
+    added = [case for case in now if case not in first]
+    for cases, problem in ((missing, "is missing"), (added, "is new"), (changed, "has other content")):
+        if cases:
+            more = f" (and {len(cases) - 1} more cases)" if len(cases) > 1 else ""
+            return f"the case {cases[0]} {problem}{more}"
+    return ""
+
+
+def _contents(engine: Engine, evaluator: Engine) -> dict[str, str]:
+    """Return case to digest of the training's and the validation's datasets, {} for those that keep none."""
+    loaders = [getattr(one, "data_loader", None) for one in (engine, evaluator)]
+    datasets = [getattr(loader, "dataset", None) for loader in loaders]
+    return {case: digest for dataset in datasets for case, digest in getattr(dataset, "contents", {}).items()}
 
 
 def _save(path: Path, content: Any) -> None:

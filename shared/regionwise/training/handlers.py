@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .. import __version__
 from ..distributed import is_main_process
 from ..errors import InputError
 from ..files import write_json
+from ..options import as_path
 from .progress import train_loss
 
 
@@ -146,7 +148,7 @@ class EarlyStopping:
 
 
 class RunRecord:
-    """Write what a run was, at its start: ``network.json`` for using its weights, ``run.json`` for its reader.
+    """Record a run at its start: ``network.json`` for using its weights, ``run.json`` for its reader.
 
     ``network.json`` holds the ids that inference and evaluation must share with the training; the runner takes it as
     ``--args_file``. Attach it after `Checkpoints`: a run that is refused there leaves the first run's record.
@@ -154,11 +156,11 @@ class RunRecord:
     Args:
         folder: where the files go.
         network: ids and values of the network.
-        run: more ids and values to record (loss, split, seed, ...).
+        settings: id to value of all settings; in ``run.json`` those with a name of their own come first.
     """
 
-    def __init__(self, folder: str | Path, network: dict[str, Any], run: dict[str, Any]) -> None:
-        self.folder, self.network, self.run = Path(folder), network, run
+    def __init__(self, folder: str | Path, network: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        self.folder, self.network, self.settings = as_path(folder, "output_dir"), network, settings
 
     def attach(self, engine: Engine) -> None:
         """Register with a trainer."""
@@ -167,6 +169,11 @@ class RunRecord:
 
     def __call__(self, engine: Engine) -> None:
         """Write both files."""
-        write_json(self.folder / "network.json", self.network)
+        named = {key: value for key, value in self.settings.items() if "#" not in key}
+        parts = {key: value for key, value in self.settings.items() if "#" in key}
+        if "train#datalist#dataset" in parts:
+            named = {"dataset": parts["train#datalist#dataset"], **named}
         versions = {"regionwise": __version__, "monai": monai.__version__, "torch": str(torch.__version__)}
-        write_json(self.folder / "run.json", {**self.run, "network": self.network, "versions": versions})
+        record = {**named, "network": self.network, "versions": versions, "settings": parts}
+        write_json(self.folder / "network.json", self.network)
+        write_json(self.folder / "run.json", record)
