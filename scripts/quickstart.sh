@@ -49,7 +49,7 @@ case "$dataset" in
     acdc) scan="$(find "$data" -name 'patient*_frame??.nii.gz' | sort | head -n 1)" ;;
     hippocampus) scan="$(find "$data/imagesTr" -name '[!.]*.nii.gz' | sort | head -n 1)" ;;
 esac
-run run --config_file "$bundle/configs/inference.json" --input "$scan" --output_dir "$out/inference" \
+run --config_file "$bundle/configs/inference.json" --input "$scan" --output_dir "$out/inference" \
     --checkpoint "$out/model/model.pt" --args_file "$out/model/network.json"
 
 echo
