@@ -218,7 +218,7 @@ def test_real_hearts_say_what_they_lack(real_data, trained, tmp_path):
 def test_a_real_tumour_goes_through_reader_and_network(real_data, trained, tmp_path):
     run = trained("brats")
     data = real_data / "msd_task01_crops"
-    settings = {"section": "all", "subset": "all", "tta": "false", "patch_size": [152, 144]}
+    settings = {"section": "all", "data#subset": "all", "tta": "false", "patch_size": [152, 144]}
     result = evaluate_here(run, tmp_path, dataset_dir=data, **settings)
     assert result.status == 0, result.err
     rows = {row["class"]: row for row in rows_of(tmp_path)}

@@ -67,7 +67,7 @@ def training_network(network: Mapping[str, Any], run: Mapping[str, Any]) -> dict
     parser = ConfigParser({})
     for key, value in settings.items():
         if key.startswith("network_def#"):
-            parser[key] = value
+            parser.set(value, key)
     definition = {"network_def": parser["network_def"]} if "network_def" in parser else {}
     return {**network, **{key: run[key] for key in NETWORK_IDS if key in run}, **definition}
 
