@@ -11,7 +11,7 @@ from regionwise.packaging import checks
 from regionwise.packaging.archive import read_bundle
 from regionwise.packaging.verify import verify
 
-from .packing import change_json, repack
+from .packing import change_json, network_of, repack
 
 METADATA = "configs/metadata.json"
 
@@ -138,7 +138,8 @@ def test_without_execute_nothing_is_run_and_code_is_listed(packed_zip, tmp_path,
 
 
 def test_a_step_that_fails_is_named(packed_zip, tmp_path, capfd):
-    changed = change_json(packed_zip, tmp_path / "changed.zip", "configs/inference.json", in_channels=3)
+    network = network_of(in_channels=3)["network_def"]
+    changed = change_json(packed_zip, tmp_path / "changed.zip", "configs/inference.json", network_def=network)
     assert verify(str(changed)) == 1
     lines = {line.split()[0]: line for line in capfd.readouterr().out.splitlines()}
     assert "ok" in lines["properties"]
