@@ -118,12 +118,12 @@ def peak_memory(folder: Path) -> None:
 
 def measure(folder: Path) -> None:
     """Measure case0 of a folder and print time and peak memory of this process."""
-    from regionwise.evaluation import Case, Settings, named_classes
+    from regionwise.evaluation import Case, EvaluationSettings, named_classes
     from regionwise.evaluation.measure import measure_case
 
     start = time.perf_counter()
     case = Case("case0", folder / "predictions" / "case0.nii.gz", folder / "references" / "case0.nii.gz")
-    rows = measure_case(case, Settings(classes=named_classes("kidney,tumour"))).rows
+    rows = measure_case(case, EvaluationSettings(classes=named_classes("kidney,tumour"))).rows
     seconds = time.perf_counter() - start
     # ru_maxrss would be that of the process which started this one, if that was larger.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

@@ -48,7 +48,7 @@ def without_voxel_size(path):
 BAD = {
     "damaged or truncated": truncate,
     "is not a readable NIfTI file": lambda path: path.write_bytes(gzip.compress(b"no scan")),
-    r"expected a 2-D or 3-D label map in .*, found shape \(12, 12, 12, 2\); is it a time series": lambda path: write(
+    r"expected a 2-D or 3-D image, found shape \(12, 12, 12, 2\) in .*; is it a time series": lambda path: write(
         path.parent, "bad", np.zeros((12, 12, 12, 2), np.uint8)
     ),
     "expected integer labels in .*, found 0.5": save_float,
@@ -60,7 +60,7 @@ BAD = {
         path.parent, "bad", cube(2, label=7)
     ),
     "2 files have this name in .*: bad.nii, bad.nii.gz": lambda path: nib.save(nib.load(path), path.parent / "bad.nii"),
-    r"expected voxel sizes > 0 mm in .*, found \[0.0, 1.0, 1.0\]": without_voxel_size,
+    r"expected voxel sizes of 0.05-20 mm, found 0 x 1 x 1 mm in": without_voxel_size,
     "no prediction for the reference": lambda path: path.unlink(),
 }
 
@@ -70,7 +70,7 @@ def test_a_bad_case_is_named_and_the_others_are_kept(folders, tmp_path, message)
     BAD[message](folders[0] / "bad.nii.gz")
     out = tmp_path / "out"
     with pytest.raises(
-        InputError, match=rf"1 case cannot be evaluated; .*cases.csv.*--skip-bad.*:\n  bad: .*{message}"
+        InputError, match=rf"1 case cannot be evaluated; .*cases.csv.*--skip_bad.*:\n  bad: .*{message}"
     ):
         evaluate(*folders, out, workers=1)
     lines = (out / "cases.csv").read_text().splitlines()
@@ -93,7 +93,7 @@ def test_every_bad_case_is_in_one_list_and_the_exit_status_is_1(folders, tmp_pat
     assert error.startswith("error: 3 cases cannot be evaluated")
     for line in ("a: ", "z: no reference for the prediction", "extra: no reference for the prediction"):
         assert f"\n  {line}" in error
-    assert main([*command, "--skip-bad", "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert main([*command, "--skip_bad", "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
     assert "skipped extra: no reference for the prediction" in capsys.readouterr().out
 
 
@@ -107,7 +107,7 @@ def test_a_summary_of_an_earlier_run_does_not_stay_beside_new_cases(folders, tmp
     evaluate(*folders, tmp_path / "out", workers=1)
     truncate(folders[0] / "bad.nii.gz")
     with pytest.raises(InputError):
-        evaluate(*folders, tmp_path / "out", workers=1)
+        evaluate(*folders, tmp_path / "out", workers=1, overwrite=True)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cases.csv"]
 
 
@@ -155,8 +155,8 @@ def test_a_name_twice_in_python(tmp_path):
         ({"regions": "bratz"}, "no regions 'bratz'; did you mean 'brats'"),
         ({"regions": "{x: 1}"}, "no regions"),
         ({"regions": {"WT": 3}}, "expected --regions as a dataset or as"),
-        ({"classes": "LV", "num_classes": 3}, r"--num-classes 3 \(with the background\) does not fit 1 class names"),
-        ({"classes": {"one": "LV"}}, "expected --classes as names or as"),
+        ({"classes": "LV", "num_classes": 3}, r"--num_classes 3 \(with the background\) does not fit 1 class names"),
+        ({"classes": {"one": "LV"}}, "expected labels in --classes as integers from 1 to 65535, got 'one'"),
         ({"protocol": "half"}, "no protocol 'half'; choices: full, paper"),
     ],
 )

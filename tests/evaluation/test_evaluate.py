@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from regionwise.cli import main
 from regionwise.errors import InputError
-from regionwise.evaluation import Case, Settings
+from regionwise.evaluation import Case, EvaluationSettings
 from regionwise.evaluation.evaluate import evaluate, evaluate_cases
 from regionwise.evaluation.structures import Structure
 
@@ -28,13 +28,13 @@ def test_command_line(tmp_path, capsys):
     predictions, references = write_pairs(tmp_path, {"a": (cube(3), cube(2)), "b": (cube(2), cube(2))})
     out = tmp_path / "out"
     command = ["evaluate", "--predictions", str(predictions), "--references", str(references), "--out", str(out)]
-    assert main([*command, "--classes", "LV", "--tolerances-mm", "1,2", "--workers", "1"]) == 0
+    assert main([*command, "--classes", "LV", "--tolerances_mm", "1,2", "--workers", "1"]) == 0
     printed = capsys.readouterr().out
     assert printed.splitlines()[1].split() == ["LV", "0.875", "1.00", "2", "2", "0", "0", "0"]
     assert printed.splitlines()[-1] == f"report: {out / 'report.html'}"
     rows = rows_of(out)
-    assert list(rows[0])[:6] == ["case", "class", "status", "dice", "hd_mm", "hd95_mm"]
-    assert [(row["case"], row["class"], row["status"], float(row["dice"])) for row in rows] == [
+    assert list(rows[0])[:6] == ["case", "structure", "status", "dice", "hd_mm", "hd95_mm"]
+    assert [(row["case"], row["structure"], row["status"], float(row["dice"])) for row in rows] == [
         ("a", "LV", "TP", 0.75),
         ("b", "LV", "TP", 1),
     ]
@@ -42,7 +42,7 @@ def test_command_line(tmp_path, capsys):
     assert (float(rows[0]["hd_mm"]), float(rows[0]["volume_ml"])) == (2, 0.128)
     assert float(rows[0]["nsd_2mm"]) == 1
     found = summary_of(out)
-    assert found["classes"]["LV"]["metrics"]["dice"]["mean"] == 0.875
+    assert found["structures"]["LV"]["metrics"]["dice"]["mean"] == 0.875
     assert (found["n_cases"], found["skipped"], found["notes"]) == (2, [], [])
     assert found["about"] == {"predictions": "predictions", "references": "references"}
     assert "<html" in (out / "report.html").read_text()
@@ -53,7 +53,7 @@ def test_a_missed_case_makes_every_mean_worse(tmp_path):
     empty = np.zeros((12, 12, 12), np.uint8)
     folders = write_pairs(tmp_path, {"good": (cube(2), cube(2)), "missed": (empty, cube(2))})
     evaluate(*folders, tmp_path / "out", classes="LV", workers=1)
-    found = summary_of(tmp_path / "out")["classes"]["LV"]
+    found = summary_of(tmp_path / "out")["structures"]["LV"]
     assert [found[name] for name in ("n", "TP", "FP", "FN", "TN")] == [2, 1, 0, 1, 0]
     diagonal_mm = math.hypot(24, 12, 12)
     assert found["metrics"]["hd95_mm"]["mean"] == pytest.approx(diagonal_mm / 2)
@@ -64,8 +64,8 @@ def test_a_class_that_no_mask_holds_has_no_number(tmp_path, capsys):
     folders = write_pairs(tmp_path, {"a": (cube(2), cube(2)), "b": (cube(3), cube(2))})
     evaluate(*folders, tmp_path / "out", classes="LV,RV", workers=1)
     found = summary_of(tmp_path / "out")
-    assert [found["classes"]["RV"][name] for name in ("n", "TP", "FP", "FN", "TN")] == [0, 0, 0, 0, 2]
-    assert set(found["classes"]["RV"]["metrics"].values()) == {None}
+    assert [found["structures"]["RV"][name] for name in ("n", "TP", "FP", "FN", "TN")] == [0, 0, 0, 0, 2]
+    assert set(found["structures"]["RV"]["metrics"].values()) == {None}
     assert found["notes"] == ["RV is in no reference and in no prediction: n = 0"]
     assert "RV is in no reference" in capsys.readouterr().out
 
@@ -74,9 +74,9 @@ def test_a_class_absent_from_both_masks_of_one_case_counts_as_right(tmp_path):
     both = cube(2) + cube(7, label=2)
     folders = write_pairs(tmp_path, {"a": (cube(2), cube(2)), "b": (both, both)})
     evaluate(*folders, tmp_path / "out", workers=1)
-    second = summary_of(tmp_path / "out")["classes"]["class 2"]
+    second = summary_of(tmp_path / "out")["structures"]["class 2"]
     assert (second["n"], second["TN"], second["metrics"]["dice"]["mean"]) == (2, 1, 1)
-    assert [(row["case"], row["class"], row["status"]) for row in rows_of(tmp_path / "out")] == [
+    assert [(row["case"], row["structure"], row["status"]) for row in rows_of(tmp_path / "out")] == [
         ("a", "class 1", "TP"),
         ("a", "class 2", "TN"),
         ("b", "class 1", "TP"),
@@ -89,12 +89,12 @@ def test_regions_and_label_map(tmp_path):
     folders = write_pairs(tmp_path, {"a": (labels, labels), "b": (cube(2), labels)})
     evaluate(*folders, tmp_path / "out", regions="brats", workers=1)
     found = summary_of(tmp_path / "out")
-    assert list(found["classes"]) == ["necrotic core", "edema", "enhancing tumour", "WT", "TC", "ET"]
+    assert list(found["structures"]) == ["necrotic core", "edema", "enhancing tumour", "WT", "TC", "ET"]
     assert found["label_map"] == {"4": 3}
     # b finds one of two cubes: Dice of the whole tumour 2 * 64 / (64 + 128).
-    row = next(row for row in rows_of(tmp_path / "out") if (row["case"], row["class"]) == ("b", "WT"))
+    row = next(row for row in rows_of(tmp_path / "out") if (row["case"], row["structure"]) == ("b", "WT"))
     assert float(row["dice"]) == pytest.approx(2 / 3)
-    assert found["classes"]["ET"]["FN"] == 1
+    assert found["structures"]["ET"]["FN"] == 1
 
 
 def test_groups_are_reported_by_themselves(tmp_path):
@@ -108,11 +108,11 @@ def test_groups_are_reported_by_themselves(tmp_path):
         for i in range(2)
         for group, shift in (("ED", 0), ("ES", 1))
     ]
-    settings = Settings(classes=(Structure("LV", (1,)),))
+    settings = EvaluationSettings(classes=(Structure("LV", (1,)),))
     found = evaluate_cases(cases, tmp_path / "out", settings, workers=1)
     assert found["groups"]["ED"]["LV"]["metrics"]["dice"]["mean"] == 1
     assert found["groups"]["ES"]["LV"]["metrics"]["dice"]["mean"] == 0.75
-    assert found["classes"]["LV"]["n"] == 4
+    assert found["structures"]["LV"]["n"] == 4
     assert [row["group"] for row in rows_of(tmp_path / "out")] == ["ED", "ES", "ED", "ES"]
     of_one = evaluate_cases(cases[::2], tmp_path / "ED", settings, workers=1)
     assert of_one["groups"] == {}  # it would say all of it twice
@@ -138,12 +138,12 @@ def test_optional_measures(tmp_path):
     left, right = rows_of(tmp_path / "out")
     assert (float(left["lesions_found"]), float(left["lesions_false"])) == (1, 1)
     assert float(left["lesion_count_difference"]) == 1
-    assert 0 < float(left["centre_line_dice"]) < 1
+    assert 0 < float(left["center_line_dice"]) < 1
     assert 0 < float(left["boundary_iou"]) < 1
-    assert (right["lesions_found"], right["centre_line_dice"]) == ("", "")
+    assert (right["lesions_found"], right["center_line_dice"]) == ("", "")
     found = summary_of(tmp_path / "out")
-    assert found["classes"]["RV"]["metrics"]["lesion_f1"] is None
-    assert "26 neighbours" in found["definitions"]["lesions"]
+    assert found["structures"]["RV"]["metrics"]["lesion_f1"] is None
+    assert "26 neighbors" in found["definitions"]["lesions"]
     assert found["definitions"]["boundary_iou"].endswith("2 mm")
 
 
@@ -199,10 +199,10 @@ def test_probabilities(tmp_path):
 
 def test_settings_refuse_what_cannot_be_measured():
     with pytest.raises(InputError, match="no protocol 'papr'; did you mean 'paper'"):
-        Settings(protocol="papr")
+        EvaluationSettings(protocol="papr")
     with pytest.raises(InputError, match="expected numbers >= 0 as tolerances_mm"):
-        Settings(tolerances_mm=("wide",))
+        EvaluationSettings(tolerances_mm=("wide",))
     with pytest.raises(InputError, match="two structures are called 'LV'"):
-        Settings(classes=(Structure("LV", (1,)),), regions=(Structure("LV", (1, 2)),))
+        EvaluationSettings(classes=(Structure("LV", (1,)),), regions=(Structure("LV", (1, 2)),))
     with pytest.raises(InputError, match="no structure 'RW'; did you mean 'RV'"):
-        Settings(classes=(Structure("RV", (1,)),), lesions=("RW",))
+        EvaluationSettings(classes=(Structure("RV", (1,)),), lesions=("RW",))

@@ -1,13 +1,8 @@
 import pytest
-from regionwise.metrics import absolute_volume_error_ml, volume_error_ml, volume_ml
+from regionwise.metrics import volume_ml
 
 
 def test_a_thousand_cubic_millimetres_are_one_millilitre():
     assert volume_ml(1000, (1, 1, 1)) == 1
     assert volume_ml(10, (8, 1.25, 1)) == pytest.approx(0.1)
     assert volume_ml(0.5, (10, 10, 10)) == pytest.approx(0.5)
-
-
-def test_volume_errors():
-    assert volume_error_ml(3, 5) == -2
-    assert absolute_volume_error_ml(3, 5) == 2

@@ -81,7 +81,7 @@ def test_each_validation_case_is_segmented_in_its_space_and_judged(trained, judg
         scan = case["image"] if isinstance(case["image"], str) else case["image"][0]
         assert_fits(out / "predictions" / f"{case['case_id']}.nii.gz", scan, len(CLASSES[bundle]))
     rows = rows_of(out)
-    assert {row["class"] for row in rows} == CLASSES[bundle]
+    assert {row["structure"] for row in rows} == CLASSES[bundle]
     assert len(rows) == len(cases) * len(CLASSES[bundle])
     summary = json.loads((out / "summary.json").read_text())
     assert summary["n_cases"] == len(cases)
@@ -99,7 +99,7 @@ def test_the_dice_is_that_of_the_files(trained, judged):
     out = judged("kits")
     for row in rows_of(out):
         case = next(case for case in validation_cases(trained("kits")) if case["case_id"] == row["case"])
-        label = {"kidney": 1, "tumour": 2}[row["class"]]
+        label = {"kidney": 1, "tumour": 2}[row["structure"]]
         predicted = read_labels(out / "predictions" / f"{row['case']}.nii.gz").array == label
         reference = read_labels(case["label"]).array == label
         both = 2 * np.count_nonzero(predicted & reference)
@@ -157,7 +157,7 @@ def test_the_papers_protocol_counts_labelled_slices_only(trained, tmp_path):
     assert evaluate_here(run, tmp_path, protocol="paper").status == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["protocol"]["name"] == "paper"
-    row = next(row for row in rows_of(tmp_path) if row["class"] == "kidney")
+    row = next(row for row in rows_of(tmp_path) if row["structure"] == "kidney")
     case = next(case for case in validation_cases(run) if case["case_id"] == row["case"])
     reference = read_labels(case["label"]).array
     kept = reference.any(axis=(1, 2))
@@ -209,7 +209,7 @@ def test_real_hearts_say_what_they_lack(real_data, trained, tmp_path):
     assert result.status == 0, result.err
     rows = rows_of(tmp_path)
     assert len({row["case"] for row in rows}) == 4
-    assert {row["status"] for row in rows if row["class"] == "RV"} <= {"FP", "TN"}  # no reference holds it
+    assert {row["status"] for row in rows if row["structure"] == "RV"} <= {"FP", "TN"}  # no reference holds it
     for path in (tmp_path / "predictions").iterdir():
         (scan,) = data.rglob(path.name)
         assert_fits(path, scan, 3)
@@ -221,7 +221,7 @@ def test_a_real_tumour_goes_through_reader_and_network(real_data, trained, tmp_p
     settings = {"section": "all", "data#subset": "all", "tta": "false", "patch_size": [152, 144]}
     result = evaluate_here(run, tmp_path, dataset_dir=data, **settings)
     assert result.status == 0, result.err
-    rows = {row["class"]: row for row in rows_of(tmp_path)}
+    rows = {row["structure"]: row for row in rows_of(tmp_path)}
     assert set(rows) == CLASSES["brats"]
     reference = nib.load(data / "MSD_BRATS_009" / "MSD_BRATS_009_seg.nii.gz")
     enhancing = np.count_nonzero(np.asanyarray(reference.dataobj) == 4) * np.prod(reference.header.get_zooms()) / 1000

@@ -75,7 +75,7 @@ def test_two_processes_judge_as_one(trained, tmp_path):
     result = run_in_two_processes(*arguments("evaluating", *files, **given))
     assert result.status == 0, result.err
     summaries = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("one", "two")]
-    assert summaries[0]["classes"] == summaries[1]["classes"]
+    assert summaries[0]["structures"] == summaries[1]["structures"]
     assert summaries[1]["n_cases"] == 4
     for path in sorted((tmp_path / "one" / "predictions").iterdir()):
         other = tmp_path / "two" / "predictions" / path.name

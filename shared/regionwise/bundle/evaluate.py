@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..distributed import barrier, is_main_process
-from ..evaluation import Settings
+from ..evaluation import EvaluationSettings
 from ..evaluation.evaluate import evaluate_cases
 from ..evaluation.pairing import pair_datalist, with_probabilities
-from ..evaluation.structures import dataset_classes, named_classes, named_regions
 from ..inference.save import PREDICTIONS, PROBABILITIES
 from ..options import as_flag, as_path
 
@@ -41,10 +40,7 @@ def evaluate_datalist(
     barrier()
     if not is_main_process():
         return
-    names, label_map = dataset_classes(dataset)
-    settings = Settings(
-        classes=named_classes(names), regions=named_regions(regions), label_map=label_map, protocol=protocol
-    )
+    settings = EvaluationSettings.from_options(dataset, regions=regions, protocol=protocol)
     out = as_path(output_dir, "output_dir")
     cases, problems = pair_datalist(str(out / PREDICTIONS), data)
     if as_flag(probabilities, "save_probabilities"):
@@ -54,4 +50,5 @@ def evaluate_datalist(
     files = [checkpoint] if isinstance(checkpoint, str) else checkpoint
     if files:
         said["weights_sha256"] = " ".join(sha256(Path(file).read_bytes()).hexdigest() for file in files)
-    evaluate_cases(cases, str(out), settings, problems=problems, about=said)
+    # The folder is the bundle's own: the same command again replaces predictions and results alike.
+    evaluate_cases(cases, str(out), settings, problems=problems, about=said, overwrite=True)

@@ -1,18 +1,18 @@
 """Cases to tables, statistics and a report.
 
-The modules of the commands, `evaluate` (with `evaluate_cases` for Python) and `compare`, are not imported here, so that
-worker processes start without what only a report needs.
+What the commands `evaluate` and `compare` need beyond measuring (matplotlib, jinja2) is imported only when they run, so
+that worker processes and trainings start without it.
 """
 
 from .cases import Case, Problem
 from .pairing import find_cases, pair_datalist, with_images, with_probabilities
-from .settings import Settings
+from .settings import EvaluationSettings
 from .structures import Structure, named_classes, named_regions
 
 __all__ = [
     "Case",
+    "EvaluationSettings",
     "Problem",
-    "Settings",
     "Structure",
     "find_cases",
     "named_classes",

@@ -1,12 +1,11 @@
-"""A prediction and its reference, and the folders they lie in."""
+"""Cases (a prediction and its reference) and the folders they lie in."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-
-SUFFIXES = (".nii.gz", ".nii")
+from ..nifti import is_nifti_name, stem
 
 
 @dataclass(frozen=True)
@@ -14,12 +13,13 @@ class Case:
     """A prediction and its reference.
 
     Attributes:
-        name: what tables call it.
-        prediction: label map to judge.
-        reference: label map to judge it by.
-        group: part of the data that is reported by itself, such as "ED"; "" for none.
-        image: the scan, shown under the overlays; optional.
-        probabilities: class probabilities, (*spatial, classes) with the background first; optional.
+        name: Name in tables.
+        prediction: Label map to evaluate.
+        reference: Label map to compare it with (the ground truth).
+        group: Part of the data that is reported by itself, such as "ED"; "" for none.
+        image: Scan, shown under the overlays; optional.
+        probabilities: Class probabilities, (*spatial, classes) with the background first; optional.
+        patient: Whom the case is of, where several cases (frames) can be of one patient; "" if not known.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Case:
     group: str = ""
     image: Path | None = None
     probabilities: Path | None = None
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,21 @@ class Problem:
 
 
 def nifti_files(folder: str | os.PathLike) -> tuple[dict[str, Path], list[Problem]]:
-    """List the NIfTI files of a folder by name without suffix, sorted; hidden files are not looked at.
+    """List the NIfTI files of a folder by name without suffix, sorted; hidden files are left out.
 
     Returns:
-        The files, and a problem for each name that two files share (``a.nii`` and ``a.nii.gz``).
+        The files, and a problem for each name that two files share (``a.nii`` and ``a.nii.gz``) or that is not UTF-8.
 
     Raises:
-        InputError: the folder is missing or holds no NIfTI file.
+        InputError: If the folder is missing or holds no NIfTI file.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"expected a folder of NIfTI files at {folder}, found none")
     by_name: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.endswith(SUFFIXES) and not path.name.startswith("."):
-            by_name.setdefault(path.name.removesuffix(".gz").removesuffix(".nii"), []).append(path)
+        if is_nifti_name(path):
+            by_name.setdefault(stem(path), []).append(path)
     if not by_name:
         raise InputError(f"expected NIfTI files (.nii.gz, .nii) in {folder}, found none")
     problems = [
@@ -61,4 +62,15 @@ def nifti_files(folder: str | os.PathLike) -> tuple[dict[str, Path], list[Proble
         for name, paths in by_name.items()
         if len(paths) > 1
     ]
-    return {name: paths[0] for name, paths in by_name.items() if len(paths) == 1}, problems
+    problems += [
+        Problem(printable(name), f"the name of a file in {folder} is not UTF-8; rename it")
+        for name in by_name
+        if name != printable(name)
+    ]
+    bad = {one.case for one in problems}
+    return {name: paths[0] for name, paths in by_name.items() if printable(name) not in bad}, problems
+
+
+def printable(text: str) -> str:
+    """Replace what cannot be written as UTF-8 (bytes of a file name in another encoding) by its escape sequence."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,66 +1,111 @@
 """cases.csv, one row per case and structure, and the short table that the command prints."""
 
 import csv
+import io
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import atomic_path
 from .measure import Row
 
-TEXT = ("case", "class", "status", "group")
+TEXT = ("case", "structure", "status", "group", "patient")
+RENAMED = {"class": "structure"}
+"""Columns of files that were written before a column got its present name."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def metric_names(rows: Sequence[Row]) -> list[str]:
-    """Return the columns that hold numbers, in their order."""
+    """Names of the columns that hold numbers, in their order."""
     return [name for name in rows[0] if name not in TEXT] if rows else []
 
 
-def write_rows(path: str | os.PathLike, rows: Sequence[Row]) -> None:
-    """Write rows as CSV atomically; numbers with nine digits, a value that does not exist as an empty field."""
+def cases_csv(rows: Sequence[Row]) -> str:
+    """Rows as CSV: numbers with nine digits, a value that does not exist as an empty field."""
     columns = list(rows[0])
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([[_text(row[column]) for column in columns] for row in rows])
+    return csv_text(columns, [[row[column] for column in columns] for row in rows])
+
+
+def csv_text(heads: Sequence[str], rows: Sequence[Sequence[str | float | None]]) -> str:
+    """Table as CSV, in which no text can be taken for a formula by a spreadsheet.
+
+    Args:
+        heads: Names of the columns.
+        rows: Cells: text (a leading ``=``, ``+``, ``-``, ``@``, tab or return gets an apostrophe before it), numbers
+            (nine digits), or None (empty).
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([_cell(head) for head in heads])
+    writer.writerows([[_cell(value) for value in row] for row in rows])
+    return file.getvalue()
 
 
 def read_rows(path: str | os.PathLike) -> list[Row]:
-    """Read what `write_rows` wrote; an empty number becomes None.
+    """Read a cases.csv; an empty number becomes None.
 
     Raises:
-        InputError: the file is missing, holds no row, or lacks the columns case, class or status, or a number is none.
+        InputError: If the file is missing, no text, has no row, lacks the columns case, structure or status, or holds
+            something else than a finite number.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"expected the results of 'evaluate' at {path}, found none")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    missing = [name for name in ("case", "class", "status") if not rows or name not in rows[0]]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise InputError(f"{path} is no CSV file ({error}); expected a cases.csv of 'evaluate'") from error
+    heads = {RENAMED.get(name, name) for name in rows[0]} if rows else set()
+    missing = [name for name in ("case", "structure", "status") if name not in heads]
     if missing:
         raise InputError(f"{path} has no column '{missing[0]}' or no rows; expected a cases.csv of 'evaluate'")
+    return [_read_row(path, line, row) for line, row in enumerate(rows, start=2)]
+
+
+def _read_row(path: Path, line: int, row: Mapping[str | None, str | None]) -> Row:
+    read: Row = {}
+    for column, text in row.items():
+        if column is None or text is None:
+            raise InputError(f"row {line} of {path} has too few or too many columns; expected a cases.csv")
+        name = RENAMED.get(column, column)
+        read[name] = _plain(text) if name in TEXT else _number(text, f"column '{column}' of row {line} of {path}")
+    return read
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool | str):
+        # An apostrophe of its own is doubled, so that reading can take the added one away.
+        text = str(value)
+        return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+    return f"{value:.9g}"
+
+
+def _plain(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith((*_FORMULA, "'")) else text
+
+
+def _number(text: str, where: str) -> float | None:
+    if text == "":
+        return None
     try:
-        return [{name: text if name in TEXT else _number(text) for name, text in row.items()} for row in rows]
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} holds something that is no number ({error}); expected a cases.csv of 'evaluate'"
-        ) from error
-
-
-def _text(value: str | float | None) -> str:
-    return "" if value is None else value if isinstance(value, str) else f"{value:.9g}"
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text != "" else None
+        value = float(text)
+    except ValueError as error:
+        raise InputError(f"expected a number in {where}, found '{text}'") from error
+    if not math.isfinite(value):
+        raise InputError(f"expected a finite number in {where}, found '{text}'; evaluate the case again")
+    return value
 
 
 def text_table(summary: Mapping[str, Any]) -> str:
-    """Return a short table to print: a line a structure, then one a structure and group, then what was left out."""
+    """Short table to print: one line per structure, one per structure and group, then what was left out."""
     lines = [f"{'structure':<28}{'Dice':>7}{'HD mm':>8}{'n':>6}{'TP':>6}{'FP':>5}{'FN':>5}{'TN':>5}"]
-    for group, part in {"": summary["classes"], **summary["groups"]}.items():
+    for group, part in {"": summary["structures"], **summary["groups"]}.items():
         for name, one in part.items():
             dice, hd_mm = (one["metrics"][key]["mean"] if one["n"] else None for key in ("dice", "hd_mm"))
             numbers = f"{'-' if dice is None else f'{dice:.3f}':>7}{'-' if hd_mm is None else f'{hd_mm:.2f}':>8}"

@@ -1,97 +1,107 @@
 """``python -m regionwise evaluate``: predictions and references in, cases.csv, summary.json and report.html out."""
 
+import json
 import os
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import write_json
 from ..nifti import read_header
-from .cases import Case, Problem
-from .cases_csv import text_table, write_rows
-from .measure import CaseResult, absent_row
+from .cases import Case, Problem, printable
+from .cases_csv import cases_csv, text_table
+from .complete import with_all_structures
+from .output import as_folder, check_outputs, check_writable, write_texts
 from .pairing import find_cases, with_images, with_probabilities
 from .parallel import measure_cases
-from .report.html import write_report
-from .settings import Settings
-from .structures import REGIONS, Structure, dataset_classes, named_classes, named_regions
+from .report.html import report_html
+from .settings import EvaluationSettings
+from .structures import Structure, named_classes
 from .summary import summarize
+
+FILES = ("cases.csv", "summary.json", "report.html")
+
+# Longest file name of common file systems, less what a temporary name adds.
+LONGEST_NAME = 255 - len(".writing-12345678-")
 
 
 def evaluate(
-    predictions: str | os.PathLike,
-    references: str | os.PathLike,
-    out: str | os.PathLike,
+    predictions: str,
+    references: str,
+    out: str,
     dataset: str | None = None,
-    section: str = "all",
+    section: str | None = None,
     split: str | None = None,
-    regions: str | Mapping[str, Sequence[int]] | None = None,
-    classes: str | Sequence[str] | Mapping[int, str] | None = None,
+    regions: str | dict[str, list[int]] | None = None,
+    classes: str | list[str] | dict[int, str] | None = None,
     num_classes: int | None = None,
-    label_map: Mapping[int, int] | None = None,
-    tolerances_mm: Sequence[float] | float = (1, 2),
+    label_map: dict[int, int] | None = None,
+    tolerances_mm: float | list[float] = (1, 2),
     protocol: str = "full",
-    lesions: str | Sequence[str] = (),
-    tubular: str | Sequence[str] = (),
+    lesions: str | list[str] = (),
+    tubular: str | list[str] = (),
     boundary_width_mm: float | None = None,
-    detection_ml: Sequence[float] | float = (0, 0.1, 1),
-    probabilities: str | os.PathLike | None = None,
-    images: str | os.PathLike | None = None,
+    detection_ml: float | list[float] = (0, 0.1, 1),
+    probabilities: str | None = None,
+    images: str | None = None,
     error_maps: bool = False,
     worst: int = 8,
     workers: int | None = None,
     skip_bad: bool = False,
+    overwrite: bool = False,
 ) -> int:
     """Measure predicted label maps against references and write cases.csv, summary.json and report.html.
 
     Files are paired by name. Both sides must share shape and affine; what does not fit is named in one list.
 
     Args:
-        predictions: folder of label maps (.nii.gz, .nii).
-        references: folder of label maps of the same names, or the root of ``dataset``.
-        out: folder to write to.
-        dataset: read ``references`` in the layout of acdc, brats, kits or msd.
-        section: part of the dataset: all, train or val.
-        split: which split ``section`` is of: paper, kfold or a JSON file; by default the dataset's own.
-        regions: unions of classes to measure beside the classes: brats, or {name: [labels]}.
-        classes: names of labels 1, 2, ... (RV,Myo,LV), or {label: name}; by default those of the dataset, else every
+        predictions: Folder of label maps (.nii.gz, .nii).
+        references: Folder of label maps of the same names, or the root of ``dataset``.
+        out: Folder to write to.
+        dataset: Read ``references`` in the layout of acdc, brats, kits or msd.
+        section: Part of the dataset: all (the default), train or val.
+        split: The split that ``section`` is of: paper, kfold or a JSON file; by default the dataset's own.
+        regions: Unions of classes to measure beside the classes: brats, or {name: [labels]}.
+        classes: Names of labels 1, 2, ... (RV,Myo,LV), or {label: name}; by default those of the dataset, else every
             label that occurs in a reference is a class.
-        num_classes: number of classes with the background, for labels without names.
-        label_map: label values to replace in predictions and references; {4: 3} is the default for brats.
-        tolerances_mm: one surface Dice for each.
+        num_classes: Number of classes with the background, for labels without names.
+        label_map: Label values to replace in predictions and references; {4: 3} is the default for brats.
+        tolerances_mm: Tolerances of the surface Dice, one column per value.
         protocol: full, or paper (only slices whose reference holds a label, as the paper did for KiTS).
-        lesions: structures to count by lesion as well.
-        tubular: structures that are tubes, for centre-line Dice.
-        boundary_width_mm: measure boundary IoU with a rim of this width.
-        detection_ml: volumes below which a structure counts as absent in the detection table.
-        probabilities: folder of class probabilities (*spatial, classes) of the same names, for calibration.
-        images: folder of scans of the same names, shown under the overlays.
-        error_maps: write where prediction and reference differ to OUT/error_maps (1 false positive, 2 false negative,
+        lesions: Structures to count by lesion as well.
+        tubular: Structures that are tubes, for center-line Dice.
+        boundary_width_mm: Measure boundary IoU with a rim of this width.
+        detection_ml: Volumes below which a structure counts as absent in the detection table.
+        probabilities: Folder of class probabilities (*spatial, classes) of the same names, for calibration.
+        images: Folder of scans of the same names, shown under the overlays.
+        error_maps: Write where prediction and reference differ to OUT/error_maps (1 false positive, 2 false negative,
             3 wrong class).
-        worst: how many of the worst cases the report shows.
-        workers: processes; by default one a core. A script that calls this with more than one needs
+        worst: Number of worst cases that the report shows.
+        workers: Number of processes; by default one per core. A script that calls this with more than one needs
             ``if __name__ == "__main__":`` around it, as always where Python starts processes.
-        skip_bad: go on without cases that cannot be evaluated, and say so in summary and report.
+        skip_bad: Go on without cases that cannot be evaluated, and say so in summary and report.
+        overwrite: Replace the results that are in ``out`` already.
 
     Returns:
         0; bad cases without ``skip_bad`` raise after the results of the others are in cases.csv.
     """
-    known = dataset or (regions if isinstance(regions, str) and regions in REGIONS else None)
-    names, aliases = dataset_classes(known) if known else (None, {})
-    settings = Settings(
-        classes=named_classes(names if classes is None and num_classes is None else classes, num_classes),
-        regions=named_regions(regions),
-        label_map=dict(aliases if label_map is None else label_map),
-        tolerances_mm=_numbers(tolerances_mm),
+    settings = EvaluationSettings.from_options(
+        dataset,
+        classes=classes,
+        num_classes=num_classes,
+        regions=regions,
+        label_map=label_map,
+        tolerances_mm=tolerances_mm,
+        detection_ml=detection_ml,
+        lesions=lesions,
+        tubular=tubular,
         protocol=protocol,
-        lesions=_names(lesions),
-        tubular=_names(tubular),
         boundary_width_mm=boundary_width_mm,
-        detection_ml=_numbers(detection_ml),
-        error_maps=Path(out) / "error_maps" if error_maps else None,
     )
     cases, problems = find_cases(predictions, references, dataset, section, split)
     if probabilities is not None:
@@ -99,76 +109,146 @@ def evaluate(
         problems = [*problems, *more]
     if images is not None:
         cases = with_images(cases, images)
-    given = {"predictions": predictions, "references": references, "dataset": dataset, "split": split}
-    if dataset is not None:
-        given["section"] = section
+    given = {"predictions": predictions, "references": references, "dataset": dataset}
+    given |= {"split": split, "section": section or ("all" if dataset else None)}
     # Names only: a result is passed on, the paths of the machine it was made on are not.
-    about = {key: Path(value).name for key, value in given.items() if value is not None}
+    about = {key: printable(Path(value).name) for key, value in given.items() if value is not None}
     evaluate_cases(
-        cases, out, settings, workers=workers, skip_bad=skip_bad, problems=problems, worst=worst, about=about
-    )
+        cases, out, settings, workers=workers, skip_bad=skip_bad, problems=problems, worst=worst, about=about,
+        error_maps=error_maps, overwrite=overwrite,
+    )  # fmt: skip
     return 0
 
 
 def evaluate_cases(
     cases: Sequence[Case],
     out: str | os.PathLike,
-    settings: Settings | None = None,
+    settings: EvaluationSettings | None = None,
     *,
     workers: int | None = None,
     skip_bad: bool = False,
     problems: Sequence[Problem] = (),
     worst: int = 8,
     about: Mapping[str, str] | None = None,
+    error_maps: bool = False,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Measure cases, write ``cases.csv``, ``summary.json`` and ``report.html``, and print a short table.
 
+    The three files are written together at the end, or none of them. No file of an input is ever overwritten.
+
     Args:
-        cases: what to measure; names must differ.
-        out: folder to write to.
-        settings: how to measure.
-        workers: processes; by default one a core. A script that calls this with more than one needs
+        cases: What to measure; names must differ.
+        out: Folder to write to.
+        settings: How to measure.
+        workers: Number of processes; by default one per core. A script that calls this with more than one needs
             ``if __name__ == "__main__":`` around it, as always where Python starts processes.
-        skip_bad: go on without cases that cannot be evaluated.
-        problems: cases that are known to be bad already.
-        worst: how many of the worst cases the report shows.
-        about: what else summary and report should say: data, split, model, seed.
+        skip_bad: Go on without cases that cannot be evaluated.
+        problems: Cases that are known to be bad already.
+        worst: Number of worst cases that the report shows.
+        about: What else summary and report should say: data, split, model, seed.
+        error_maps: Write error maps to ``out``/error_maps.
+        overwrite: Replace the results that are in ``out`` already. Those of a run that ended with bad cases
+            (``cases.csv`` alone) are replaced without.
 
     Returns:
         The content of ``summary.json``.
 
     Raises:
-        InputError: a case cannot be evaluated and ``skip_bad`` is not set; cases.csv holds the others. Or no case can.
+        InputError: If a case cannot be evaluated and ``skip_bad`` is not set (cases.csv holds the others), no case can,
+            or the results cannot be written or would overwrite something.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from regionwise.evaluation import Case
+        >>> from regionwise.nifti import write_volume
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> labels = np.zeros((8, 8, 8), np.uint8)
+        >>> labels[2:6, 2:6, 2:6] = 1
+        >>> write_volume(folder / "reference.nii.gz", labels, np.eye(4))
+        >>> write_volume(folder / "prediction.nii.gz", np.roll(labels, 1, axis=0), np.eye(4))
+        >>> case = Case("patient1", folder / "prediction.nii.gz", folder / "reference.nii.gz")
+        >>> summary = evaluate_cases([case], folder / "results", workers=1)  # doctest: +ELLIPSIS
+        structure                      Dice   HD mm     n    TP   FP   FN   TN
+        class 1                       0.750    1.00     1     1    0    0    0
+        report: ...report.html
+        >>> summary["structures"]["class 1"]["metrics"]["dice"]["mean"]
+        0.75
     """
-    out, settings = Path(out), settings or Settings()
+    out, settings = as_folder(out, "evaluate"), settings or EvaluationSettings()
+    _check_count("workers", workers, lowest=1)
+    _check_count("worst", worst, lowest=0)
+    _check_cases(cases)
+    _check_output(cases, out, error_maps, overwrite)
+    if settings.classes is None:
+        settings = replace(settings, classes=_classes_of_probabilities(cases))
+    with _error_map_folder(out, error_maps) as maps:
+        structures, results = with_all_structures(measure_cases(cases, settings, workers, maps), settings)
+        problems = [*problems, *(Problem(one.case.name, one.problem) for one in results if one.problem)]
+        results = [one for one in results if not one.problem]
+        if problems and not (skip_bad and results):
+            raise _bad_cases(problems, out, cases_csv([row for one in results for row in one.rows]) if results else "")
+        summary = {
+            "about": dict(about or {}),
+            "skipped": [vars(one) for one in problems],
+            **summarize(results, structures, settings),
+        }
+        report = report_html(results, structures, settings, summary, worst, error_maps)
+        rows = [row for one in results for row in one.rows]
+        text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+        write_texts(dict(zip((out / name for name in FILES), (cases_csv(rows), text, report), strict=True)))
+        if maps is not None:
+            _publish(maps, out / "error_maps")
+    print(text_table(summary))
+    print(f"report: {out / 'report.html'}")
+    return summary
+
+
+def _check_count(name: str, value: int | None, lowest: int) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < lowest):
+        raise InputError(f"expected --{name} as an integer of at least {lowest}, got {value!r}")
+
+
+def _check_cases(cases: Sequence[Case]) -> None:
+    if not cases:
+        raise InputError("there is no case to evaluate")
     doubled = [name for name, count in Counter(case.name for case in cases).items() if count > 1]
     if doubled:
         raise InputError(f"case names must differ, found '{doubled[0]}' more than once")
     if len({case.probabilities is None for case in cases}) > 1:
         bare = next(case.name for case in cases if case.probabilities is None)
         raise InputError(f"expected probabilities for every case or for none, '{bare}' has none")
-    if settings.classes is None:
-        settings = replace(settings, classes=_classes_of_probabilities(cases))
-    structures, results = _with_all_classes(measure_cases(cases, settings, workers), settings)
-    problems = [*problems, *(Problem(one.case.name, one.problem) for one in results if one.problem)]
-    results = [one for one in results if not one.problem]
-    if results:
-        write_rows(out / "cases.csv", [row for one in results for row in one.rows])
-    if problems and not (skip_bad and results):
-        for name in ("summary.json", "report.html"):
-            # One of an earlier run would now contradict cases.csv.
-            (out / name).unlink(missing_ok=True)
-        raise InputError(_listed(problems, out / "cases.csv" if results else None))
-    summary = {
-        "about": dict(about or {}),
-        "skipped": [vars(one) for one in problems],
-        **summarize(results, structures, settings),
-    }
-    write_report(out / "report.html", results, structures, settings, summary, worst)
-    write_json(out / "summary.json", summary)
-    print(text_table(summary))
-    print(f"report: {out / 'report.html'}")
-    return summary
+
+
+def _check_output(cases: Sequence[Case], out: Path, error_maps: bool, overwrite: bool) -> None:
+    """Refuse a folder that cannot be written to, or in which something would be lost."""
+    check_writable(out)
+    inputs = [path for one in cases for path in (one.prediction, one.reference, one.image, one.probabilities) if path]
+    folders = {path.parent.resolve() for path in inputs}
+    for folder in (out, *([out / "error_maps"] if error_maps else [])):
+        if folder.resolve() in folders and not overwrite:
+            raise InputError(f"{folder} holds inputs; choose another --out, or pass --overwrite to write beside them")
+    outputs = [out / name for name in FILES if not (name == "cases.csv" and _is_unfinished(out))]
+    if error_maps:
+        for case in cases:
+            if len(f"{case.name}.nii.gz".encode()) > LONGEST_NAME or "/" in case.name:
+                raise InputError(
+                    f"the case name '{case.name}' cannot be that of a file (at most {LONGEST_NAME - 7} bytes, no "
+                    "slash); rename the case, or leave out --error_maps"
+                )
+        outputs += [out / "error_maps" / f"{case.name}.nii.gz" for case in cases]
+    check_outputs(outputs, inputs, overwrite)
+
+
+def _is_unfinished(out: Path) -> bool:
+    """Return whether a folder holds what an evaluation with bad cases left: a cases.csv of ours and no summary."""
+    path = out / "cases.csv"
+    if (out / "summary.json").exists() or not path.is_file() or path.is_symlink():
+        return False
+    with path.open("rb") as file:
+        return file.read(5) == b"case,"
 
 
 def _classes_of_probabilities(cases: Sequence[Case]) -> tuple[Structure, ...] | None:
@@ -176,40 +256,45 @@ def _classes_of_probabilities(cases: Sequence[Case]) -> tuple[Structure, ...] | 
     return None if path is None else named_classes(None, read_header(path).shape[-1])
 
 
-def _with_all_classes(results: list[CaseResult], settings: Settings) -> tuple[tuple[Structure, ...], list[CaseResult]]:
-    """Return all structures and results with a row for each.
-
-    Where the classes were not given, they are the labels of the references: other labels are refused, and cases without
-    a label get its row.
-    """
-    if settings.classes is not None:
-        return (*settings.classes, *settings.regions), results
-    labels = sorted({label for one in results for label in one.reference_labels})
-    structures = (*(Structure(f"class {label}", (label,)) for label in labels), *settings.regions)
-    full = []
-    for one in results:
-        unknown = sorted(one.prediction_labels - set(labels))
-        if unknown:
-            text = f"{one.case.prediction} holds label {unknown[0]}, which no reference holds; name it in --classes"
-            one = CaseResult(one.case, problem=text)
-        elif not one.problem:
-            rows = {row["class"]: row for row in one.rows}
-            rows = [rows.get(each.name) or absent_row(one.case, each, settings) for each in structures]
-            one = replace(one, rows=rows)
-        full.append(one)
-    return structures, full
+@contextmanager
+def _error_map_folder(out: Path, wanted: bool) -> Iterator[Path | None]:
+    """Yield a folder for error maps that is gone when the block ends, or None."""
+    if not wanted:
+        yield None
+        return
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=out, prefix=".writing-"))
+    except OSError as error:
+        raise InputError(f"cannot write to {out}: {error.strerror or error}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if made and not any(out.iterdir()):
+            out.rmdir()
 
 
-def _listed(problems: Sequence[Problem], written: Path | None) -> str:
-    kept = f"the results of the others are in {written}; " if written else ""
+def _publish(maps: Path, folder: Path) -> None:
+    """Move finished error maps to their folder."""
+    try:
+        folder.mkdir(exist_ok=True)
+        for path in sorted(maps.iterdir()):
+            path.replace(folder / path.name)
+    except OSError as error:
+        raise InputError(f"cannot write error maps to {folder}: {error.strerror or error}") from error
+
+
+def _bad_cases(problems: Sequence[Problem], out: Path, table: str) -> InputError:
+    """Keep the results of the other cases and return the error that lists the bad ones."""
+    kept = ""
+    if table:
+        write_texts({out / "cases.csv": table})
+        kept = f"the results of the others are in {out / 'cases.csv'}; "
+    for name in ("summary.json", "report.html"):
+        # One of an earlier run would now contradict cases.csv.
+        (out / name).unlink(missing_ok=True)
     count = f"{len(problems)} case{'s' if len(problems) > 1 else ''}"
-    head = f"{count} cannot be evaluated; {kept}correct the files, or pass --skip-bad to go on without:"
-    return "\n  ".join([head, *(f"{one.case}: {one.reason}" for one in problems)])
-
-
-def _numbers(values: Sequence[float] | float) -> tuple[float, ...]:
-    return tuple(values) if isinstance(values, Sequence) and not isinstance(values, str) else (values,)
-
-
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(map(str, names))
+    head = f"{count} cannot be evaluated; {kept}correct the files, or pass --skip_bad to go on without:"
+    return InputError("\n  ".join([head, *(f"{one.case}: {one.reason}" for one in problems)]))

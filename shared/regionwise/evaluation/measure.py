@@ -1,6 +1,7 @@
-"""One case: files in, one row of measures a structure out."""
+"""Compute all metrics of one case: one row per structure."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
@@ -11,7 +12,7 @@ from ..nifti import Volume, write_volume
 from .cases import Case
 from .probabilities import CaseCalibration, measure_probabilities
 from .reading import read_pair, voxel_ml
-from .settings import Settings
+from .settings import EvaluationSettings
 from .structures import Structure
 
 Row = dict[str, str | float | None]
@@ -22,15 +23,15 @@ ERROR_MAP_VALUES = {1: "false positive (background in the reference)", 2: "false
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What was measured on a case.
+    """Measures of one case.
 
     Attributes:
-        case: the case.
-        rows: one a structure.
-        reference_labels: label values of the reference.
-        prediction_labels: label values of the prediction.
-        calibration: of the probabilities, if the case has any.
-        problem: why there are no rows; "" if there are.
+        case: The case.
+        rows: One row per structure.
+        reference_labels: Label values of the reference.
+        prediction_labels: Label values of the prediction.
+        calibration: Calibration of the probabilities, if the case has any.
+        problem: Why there are no rows; "" if there are.
     """
 
     case: Case
@@ -41,11 +42,19 @@ class CaseResult:
     problem: str = ""
 
 
-def measure_case(case: Case, settings: Settings) -> CaseResult:
-    """Measure every structure of a case, and write its error map if the settings say so.
+def measure_case(case: Case, settings: EvaluationSettings, error_maps: Path | None = None) -> CaseResult:
+    """Measure every structure of a case.
+
+    Args:
+        case: The case.
+        settings: How to measure.
+        error_maps: Folder to write its error map to; None: not written.
 
     Returns:
         The rows, or the problem that the files have: a bad case never costs the others their results.
+
+    Raises:
+        InputError: If the error map cannot be written.
     """
     try:
         prediction, reference = read_pair(case, settings)
@@ -59,31 +68,38 @@ def measure_case(case: Case, settings: Settings) -> CaseResult:
     except InputError as error:
         return CaseResult(case, problem=str(error))
     rows = [_row(case, one, (prediction, reference), boxes, settings, calibration) for one in structures]
-    if settings.error_maps is not None:
-        array = error_map(prediction.array, reference.array)
-        write_volume(settings.error_maps / f"{case.name}.nii.gz", array, reference.affine)
+    if error_maps is not None:
+        _write_error_map(error_maps / f"{case.name}.nii.gz", prediction, reference)
     return CaseResult(case, rows, frozenset(boxes[1]), frozenset(boxes[0]), calibration)
 
 
-def absent_row(case: Case, structure: Structure, settings: Settings) -> Row:
-    """Return the row of a structure that neither mask of a case holds."""
+def absent_row(case: Case, structure: Structure, settings: EvaluationSettings) -> Row:
+    """Row of a structure that neither mask of a case holds."""
     nothing = np.zeros((0, 0, 0), bool)
     return {
         "case": case.name,
-        "class": structure.name,
+        "structure": structure.name,
         **metrics.measure_structure(nothing, nothing, (1, 1, 1), settings.tolerances_mm),
         **_optional(nothing, nothing, (1, 1, 1), structure, settings),
         "group": case.group,
+        "patient": case.patient,
     }
 
 
 def error_map(prediction: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return where two label maps differ, as uint8: 0 for the same label, else a key of `ERROR_MAP_VALUES`."""
+    """Where two label maps differ, as uint8: 0 for the same label, else a key of `ERROR_MAP_VALUES`."""
     errors = np.zeros(reference.shape, np.uint8)
     errors[(prediction != reference)] = 3
     errors[(prediction != 0) & (reference == 0)] = 1
     errors[(prediction == 0) & (reference != 0)] = 2
     return errors
+
+
+def _write_error_map(path: Path, prediction: Volume, reference: Volume) -> None:
+    try:
+        write_volume(path, error_map(prediction.array, reference.array), reference.affine)
+    except OSError as error:
+        raise InputError(f"cannot write the error map {path.name}: {error.strerror or error}") from error
 
 
 def _boxes(volume: Volume) -> Boxes:
@@ -106,7 +122,7 @@ def _row(
     structure: Structure,
     volumes: tuple[Volume, Volume],
     boxes: list[Boxes],
-    settings: Settings,
+    settings: EvaluationSettings,
     calibration: CaseCalibration | None,
 ) -> Row:
     reference = volumes[1]
@@ -116,8 +132,8 @@ def _row(
         slice(min((one[axis].start for one in found), default=0), max((one[axis].stop for one in found), default=0))
         for axis in range(len(shape))
     )
-    # Axes of one voxel are dropped: a single slice is a 2-D image, its voxels are not all boundary.
-    flat = tuple(axis for axis in range(len(shape)) if shape[axis] == 1) if found else ()
+    # An axis of one voxel is dropped: a single slice is a 2-D image, its voxels are not all boundary.
+    flat = tuple(axis for axis in range(len(shape)) if shape[axis] == 1)[: len(shape) - 2] if found else ()
     masks = [mask_of(volume.array[box], structure).squeeze(flat) for volume in volumes]
     spacing_kept_mm = [spacing_mm[axis] for axis in range(len(shape)) if axis not in flat]
     measures = metrics.measure_structure(
@@ -125,20 +141,21 @@ def _row(
         spacing_kept_mm,
         settings.tolerances_mm,
         metrics.image_diagonal_mm(shape, spacing_mm),
-        voxel_ml(reference),
+        voxel_ml(reference.affine),
     )
     return {
         "case": case.name,
-        "class": structure.name,
+        "structure": structure.name,
         **measures,
         **_optional(*masks, spacing_kept_mm, structure, settings),
         **(calibration.columns[structure.name] if calibration else {}),
         "group": case.group,
+        "patient": case.patient,
     }
 
 
 def mask_of(labels: np.ndarray, structure: Structure) -> np.ndarray:
-    """Return the voxels of a structure in a label array, as bool."""
+    """Voxels of a structure in a label array, as bool."""
     mask = labels == structure.labels[0]
     for label in structure.labels[1:]:
         mask |= labels == label
@@ -146,7 +163,7 @@ def mask_of(labels: np.ndarray, structure: Structure) -> np.ndarray:
 
 
 def _optional(
-    prediction: np.ndarray, reference: np.ndarray, spacing_mm, structure: Structure, settings: Settings
+    prediction: np.ndarray, reference: np.ndarray, spacing_mm, structure: Structure, settings: EvaluationSettings
 ) -> Row:
     """Measure what only some settings ask for; a column that is not for this structure is None."""
     row: Row = {}
@@ -154,7 +171,7 @@ def _optional(
         row["boundary_iou"] = metrics.boundary_iou(prediction, reference, spacing_mm, settings.boundary_width_mm)
     if settings.tubular:
         wanted = structure.name in settings.tubular
-        row["centre_line_dice"] = metrics.centre_line_dice(prediction, reference) if wanted else None
+        row["center_line_dice"] = metrics.center_line_dice(prediction, reference) if wanted else None
     if settings.lesions:
         lesions = metrics.count_lesions(prediction, reference) if structure.name in settings.lesions else None
         row |= {
@@ -164,5 +181,9 @@ def _optional(
             "lesion_sensitivity": lesions and metrics.lesion_sensitivity(lesions),
             "lesion_f1": lesions and metrics.lesion_f1(lesions),
             "lesion_count_difference": lesions and metrics.lesion_count_difference(lesions),
+            "lesions_matched": lesions and lesions.matched,
+            "lesion_f1_matched": lesions and metrics.lesion_f1_matched(lesions),
+            "lesions_matched_iou50": lesions and lesions.matched_iou50,
+            "lesion_f1_iou50": lesions and metrics.lesion_f1_iou50(lesions),
         }
     return row

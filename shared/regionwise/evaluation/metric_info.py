@@ -1,4 +1,4 @@
-"""What each column of cases.csv means: title, definition and which way is better."""
+"""The columns of cases.csv: title, definition and which way is better."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ class Metric:
     """A column of numbers.
 
     Attributes:
-        title: its name in tables, with the unit.
-        definition: one line: how it is measured.
-        higher_is_better: None where neither way is better.
-        digits: decimals in tables.
+        title: Name in tables, with the unit.
+        definition: How it is measured, in one line.
+        higher_is_better: None where neither way is better, or where that is not known.
+        digits: Decimals in tables.
     """
 
     title: str
@@ -20,7 +20,7 @@ class Metric:
     digits: int = 2
 
 
-_BOUNDARY = "boundary voxels are voxels of the mask with a face neighbour outside it"
+_BOUNDARY = "boundary voxels are voxels of the mask with a face neighbor outside it"
 
 METRICS = {
     "dice": Metric("Dice", "2|A∩B| / (|A|+|B|) over the whole volume", True, 3),
@@ -37,13 +37,17 @@ METRICS = {
     "volume_error_ml": Metric("Volume error (ml)", "prediction minus reference", None),
     "absolute_volume_error_ml": Metric("Abs. volume error (ml)", "|prediction minus reference|", False),
     "boundary_iou": Metric("Boundary IoU", "overlap of the rims of both masks, of the stated width", True, 3),
-    "centre_line_dice": Metric("clDice", "Dice of the courses of a tube, by morphological skeletons", True, 3),
+    "center_line_dice": Metric("clDice", "Dice of the courses of a tube, by skeletons (scikit-image)", True, 3),
     "lesions_found": Metric("Lesions found", "reference lesions that the prediction touches", None, 1),
     "lesions_missed": Metric("Lesions missed", "reference lesions that it does not touch", False, 1),
     "lesions_false": Metric("Lesions false", "predicted lesions that touch no reference lesion", False, 1),
     "lesion_sensitivity": Metric("Lesion sensitivity", "found / (found + missed)", True, 3),
-    "lesion_f1": Metric("Lesion F1", "2 found / (2 found + false + missed)", True, 3),
+    "lesion_f1": Metric("Lesion F1", "2 found / (2 found + false + missed); 1 for a flooded image", True, 3),
     "lesion_count_difference": Metric("Lesion count diff.", "predicted minus reference lesions", None, 1),
+    "lesions_matched": Metric("Lesions matched", "one-to-one pairs of lesions that share a voxel", None, 1),
+    "lesion_f1_matched": Metric("Lesion F1, matched", "2 matched / (predicted + reference lesions)", True, 3),
+    "lesions_matched_iou50": Metric("Lesions matched, IoU 0.5", "one-to-one pairs of lesions, IoU >= 0.5", None, 1),
+    "lesion_f1_iou50": Metric("Lesion F1, IoU 0.5", "the same with pairs of an IoU of at least 0.5", True, 3),
     "ece": Metric("ECE", "expected calibration error of the structure's probability, in each image", False, 4),
     "brier": Metric("Brier", "mean squared difference of probability and truth", False, 4),
     "expected_volume_ml": Metric("Expected volume (ml)", "sum of the probabilities times the voxel volume", None),
@@ -52,9 +56,9 @@ METRICS = {
 
 
 def metric(name: str) -> Metric:
-    """Return what a column means; surface Dice columns (``nsd_2mm``) by their tolerance."""
+    """Meaning of a column: surface Dice (``nsd_2mm``) by its tolerance, a column of another tool by its name only."""
     if name.startswith("nsd_"):
         tolerance = name.removeprefix("nsd_").removesuffix("mm")
         definition = f"surface Dice: part of both boundaries within {tolerance} mm of the other"
         return Metric(f"NSD {tolerance} mm", definition, True, 3)
-    return METRICS[name]
+    return METRICS.get(name) or Metric(name, "as the other tool defines it", None, 3)

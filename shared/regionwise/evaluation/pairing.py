@@ -1,4 +1,4 @@
-"""Finding the files of each case: folders paired by name, or the layout of a dataset."""
+"""Find the files of each case: folders paired by name, or the layout of a dataset."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -15,26 +15,31 @@ def find_cases(
     predictions: str | os.PathLike,
     references: str | os.PathLike,
     dataset: str | None = None,
-    section: str = "all",
+    section: str | None = None,
     split: str | None = None,
 ) -> tuple[list[Case], list[Problem]]:
     """Pair a folder of predictions with references by name.
 
     Args:
-        predictions: folder of label maps.
-        references: folder of label maps, or the root of the dataset.
-        dataset: the layout of ``references``; None: a plain folder.
-        section: part of the dataset, as `regionwise.datasets.datalist`.
-        split: which split the part is of.
+        predictions: Folder of label maps.
+        references: Folder of label maps, or the root of the dataset.
+        dataset: Layout of ``references``; None: a plain folder.
+        section: Part of the dataset, as `regionwise.datasets.datalist`; None: all of it.
+        split: The split the part is of.
 
     Returns:
         The pairs, and what has no partner or shares its name.
 
     Raises:
-        InputError: a folder is missing or empty, or no name is on both sides.
+        InputError: If a folder is missing or empty, no name is on both sides, or a part is asked for of no dataset.
     """
     if dataset is not None:
-        return pair_datalist(predictions, datalist(dataset, references, section, split))
+        if split is not None and section in (None, "all"):
+            raise InputError(f"--split {split} says what --section train or val is; pass --section, too")
+        return pair_datalist(predictions, datalist(dataset, references, section or "all", split))
+    for option, value in (("--section", section), ("--split", split)):
+        if value is not None:
+            raise InputError(f"{option} {value} is part of a dataset; say which one with --dataset")
     files, problems = nifti_files(references)
     return _pair(predictions, [Case(name, path, path) for name, path in files.items()], problems)
 
@@ -42,20 +47,20 @@ def find_cases(
 def pair_datalist(
     predictions: str | os.PathLike, cases: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Case], list[Problem]]:
-    """Pair a folder of predictions with the cases of a datalist (keys case_id, label, image, group).
+    """Pair a folder of predictions with the cases of a datalist (keys case_id, label, image, group, subject_id).
 
     The first image of a case is shown under its overlays.
 
     Raises:
-        InputError: the folder is missing or empty, or no case has a prediction.
+        InputError: If the folder is missing or empty, or no case has a prediction.
     """
     wanted = []
     for one in cases:
         image = one.get("image")
         image = image[0] if isinstance(image, list | tuple) else image
         label = Path(one["label"])
-        name, group = str(one["case_id"]), str(one.get("group") or "")
-        wanted.append(Case(name, label, label, group, Path(image) if image else None))
+        name, group, patient = (str(one.get(key) or "") for key in ("case_id", "group", "subject_id"))
+        wanted.append(Case(name, label, label, group, Path(image) if image else None, patient=patient))
     return _pair(predictions, wanted, [])
 
 
@@ -75,7 +80,7 @@ def with_images(cases: Sequence[Case], folder: str | os.PathLike) -> list[Case]:
     """Give each case the scan of its name, or of its name with nnU-Net's ``_0000``; a case may have none.
 
     Raises:
-        InputError: the folder is missing or empty, or holds the scan of no case.
+        InputError: If the folder is missing or empty, or holds the scan of no case.
     """
     files, _ = nifti_files(folder)
     found = [replace(case, image=files.get(case.name) or files.get(f"{case.name}_0000")) for case in cases]

@@ -1,31 +1,38 @@
-"""Cases over processes, in a fixed order, with a progress bar."""
+"""Measure cases in several processes, in a fixed order, with a progress bar."""
 
 import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from tqdm import tqdm
 
 from .cases import Case
 from .measure import CaseResult, measure_case
-from .settings import Settings
+from .settings import EvaluationSettings
 
 
-def measure_cases(cases: Sequence[Case], settings: Settings, workers: int | None = None) -> list[CaseResult]:
+def measure_cases(
+    cases: Sequence[Case], settings: EvaluationSettings, workers: int | None = None, error_maps: Path | None = None
+) -> list[CaseResult]:
     """Measure cases, several at a time.
 
     Args:
-        cases: what to measure.
-        settings: how.
-        workers: processes; by default one a core that this process may use. 1: no other process is started.
+        cases: The cases.
+        settings: How to measure.
+        workers: Number of processes; by default one per core that this process may use. 1: no other process is started.
+        error_maps: Folder to write error maps to; None: not written.
 
     Returns:
         The results in the order of ``cases``, whatever the number of workers.
+
+    Raises:
+        InputError: If an error map cannot be written.
     """
     workers = min(workers or usable_cores(), len(cases))
-    measure = partial(measure_case, settings=settings)
+    measure = partial(measure_case, settings=settings, error_maps=error_maps)
     bar = partial(tqdm, total=len(cases), desc="evaluate", unit="case", disable=None)
     if workers <= 1:
         return list(bar(map(measure, cases)))
@@ -35,5 +42,5 @@ def measure_cases(cases: Sequence[Case], settings: Settings, workers: int | None
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use (a container or a queue may allow fewer than there are)."""
+    """Number of cores that this process may use (a container or a queue may allow fewer than there are)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

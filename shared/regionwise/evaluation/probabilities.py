@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from ..geometry import AFFINE_TOLERANCE_VOXELS, largest_move_voxels
 from ..metrics import (
     ReliabilityBins,
     brier_score,
@@ -14,10 +15,10 @@ from ..metrics import (
     expected_volume_ml,
     reliability_bins,
 )
-from ..nifti import Volume, read_header
+from ..nifti import Volume, check_header, read_header
 from .cases import Case
-from .reading import AFFINE_TOLERANCE_VOXELS, labelled_slices, largest_move_voxels, voxel_ml
-from .settings import Settings
+from .reading import labelled_slices, voxel_ml
+from .settings import EvaluationSettings
 from .structures import Structure
 
 # Probabilities are often stored in half precision; logits and percentages are further off than this.
@@ -29,10 +30,10 @@ class CaseCalibration:
     """Calibration of one case.
 
     Attributes:
-        columns: for each structure its ``ece``, ``brier``, ``expected_volume_ml`` and ``expected_volume_error_ml``.
-        structures: the reliability bins of each structure, "is this voxel of the structure?".
-        top_label: bins of the largest probability, "is the likeliest class right?".
-        brier: multi-class Brier score, the sum over all classes with the background, in [0, 2].
+        columns: For each structure its ``ece``, ``brier``, ``expected_volume_ml`` and ``expected_volume_error_ml``.
+        structures: Reliability bins of each structure, "is this voxel of the structure?".
+        top_label: Bins of the largest probability, "is the likeliest class right?".
+        brier: Multi-class Brier score, the sum over all classes with the background, in [0, 2].
     """
 
     columns: dict[str, dict[str, float | None]]
@@ -42,12 +43,12 @@ class CaseCalibration:
 
 
 def measure_probabilities(
-    case: Case, reference: Volume, structures: Sequence[Structure], settings: Settings
+    case: Case, reference: Volume, structures: Sequence[Structure], settings: EvaluationSettings
 ) -> CaseCalibration | None:
     """Compare the probabilities of a case with its reference; None if it has none.
 
     Raises:
-        InputError: the file is no (*spatial, classes) array of probabilities that fits the reference.
+        InputError: If the file is no (*spatial, classes) array of probabilities that fits the reference.
     """
     if case.probabilities is None:
         return None
@@ -71,12 +72,12 @@ def measure_probabilities(
         p, truth = sum(maps.probability(label) for label in one.labels), np.isin(maps.truth, one.labels)
         p = np.minimum(p, 1)
         bins[one.name] = reliability_bins(p, truth, settings.calibration_bins)
-        expected_ml = expected_volume_ml(p, voxel_ml(reference))
+        expected_ml = expected_volume_ml(p, voxel_ml(reference.affine))
         columns[one.name] = {
             "ece": expected_calibration_error(bins[one.name]),
             "brier": brier_score(p, truth),
             "expected_volume_ml": expected_ml,
-            "expected_volume_error_ml": expected_ml - np.count_nonzero(truth) * voxel_ml(reference),
+            "expected_volume_error_ml": expected_ml - np.count_nonzero(truth) * voxel_ml(reference.affine),
         }
     top = reliability_bins(confidence, winner == maps.truth, settings.calibration_bins)
     return CaseCalibration(columns, bins, top, brier)
@@ -86,22 +87,23 @@ class ProbabilityFile:
     """The probabilities of a case, one class in memory at a time.
 
     Attributes:
-        n_classes: how many, with the background.
-        truth: the labels of the voxels that the protocol looks at.
+        n_classes: Number of classes, with the background.
+        truth: Labels of the voxels that the protocol looks at.
     """
 
-    def __init__(self, case: Case, reference: Volume, settings: Settings) -> None:
+    def __init__(self, case: Case, reference: Volume, settings: EvaluationSettings) -> None:
         """Open the file and compare its geometry with the reference.
 
         Raises:
-            InputError: it is missing or has another geometry.
+            InputError: If it is missing or has another geometry.
         """
         self.path, shape = case.probabilities, reference.array.shape
         self.header = read_header(self.path)
         if self.header.shape[:-1] != shape or self.header.shape[-1] < 2:
             expected = f"({', '.join(map(str, shape))}, classes)"
             raise InputError(f"expected probabilities of shape {expected} in {self.path}, found {self.header.shape}")
-        if largest_move_voxels(self.header.affine, reference.affine, shape) > AFFINE_TOLERANCE_VOXELS:
+        check_header(self.header, self.path, ndims=(len(shape) + 1,))
+        if not largest_move_voxels(self.header.affine, reference.affine, shape) <= AFFINE_TOLERANCE_VOXELS:
             raise InputError(f"the affines of {self.path} and {reference.path} differ")
         self.n_classes = self.header.shape[-1]
         self._kept = labelled_slices(reference.array) if settings.protocol == "paper" else slice(None)
@@ -111,12 +113,12 @@ class ProbabilityFile:
         """Read one class, float32, of the shape of ``truth``.
 
         Raises:
-            InputError: the file is damaged, or a value is no probability.
+            InputError: If the file is damaged, or a value is no probability.
         """
         try:
             p = np.asarray(self.header.dataobj[..., label], dtype=np.float32)[self._kept]
         except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise InputError(f"{self.path} is damaged or truncated ({error}); copy it again") from error
+            raise InputError(f"{self.path} is damaged or truncated ({error}); re-copy it") from error
         # Written so that NaN fails too.
         if p.size and not (p.min() >= -TOLERANCE and p.max() <= 1 + TOLERANCE):
             raise InputError(f"expected probabilities in [0, 1] in {self.path}, found {p.min():.3g} to {p.max():.3g}")

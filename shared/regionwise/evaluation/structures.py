@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from ..datasets import LABELS, READERS
 from ..errors import InputError, did_you_mean
 
+LARGEST_LABEL = 65535
+
 REGIONS = {"brats": {"WT": (1, 2, 3), "TC": (1, 3), "ET": (3,)}}
-"""Regions that a dataset's field reports, by class index: BraTS's whole tumour, tumour core, enhancing tumour."""
+"""Regions that a dataset's field reports, by class index: BraTS's whole tumor, tumor core, enhancing tumor."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,8 @@ class Structure:
     """A class, or a region of several classes.
 
     Attributes:
-        name: what tables call it.
-        labels: the label values it is made of.
+        name: Name in tables.
+        labels: Label values it is made of.
     """
 
     name: str
@@ -24,12 +26,12 @@ class Structure:
 
 
 def dataset_classes(dataset: str) -> tuple[dict[int, str], dict[int, int]]:
-    """Return the class names of a known dataset and the label values that its files spell differently.
+    """Class names of a known dataset, and the label values that its files spell differently.
 
     Raises:
-        InputError: there is no dataset of this name.
+        InputError: If there is no dataset of this name.
     """
-    if dataset not in READERS:
+    if not isinstance(dataset, str) or dataset not in READERS:
         raise InputError(f"there is no dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
     return dict(LABELS[dataset]), dict(READERS[dataset].ALIASES)
 
@@ -37,44 +39,53 @@ def dataset_classes(dataset: str) -> tuple[dict[int, str], dict[int, int]]:
 def named_classes(
     classes: str | Sequence[str] | Mapping[int, str] | None, num_classes: int | None = None
 ) -> tuple[Structure, ...] | None:
-    """Return the classes that were asked for.
+    """Make structures of the classes that were asked for.
 
     Args:
-        classes: names of labels 1, 2, ... (a sequence, or one string with commas), or a mapping from label to name,
+        classes: Names of labels 1, 2, ... (a sequence, or one string with commas), or a mapping from label to name,
             in which 0, the background, is left out.
-        num_classes: number of classes with the background, for labels without names.
+        num_classes: Number of classes with the background, for labels without names.
 
     Returns:
-        One structure a class; None if neither is given: the labels that occur are the classes.
+        One structure per class; None if neither is given: the labels that occur are the classes.
 
     Raises:
-        InputError: the names are no names, or the two arguments disagree.
+        InputError: If a name is no name, a label no label, or the two arguments disagree.
     """
+    if num_classes is not None and (not _is_int(num_classes) or not 2 <= num_classes <= LARGEST_LABEL + 1):
+        raise InputError(
+            f"expected --num_classes as an integer of at least 2 (with the background), got {num_classes!r}"
+        )
     if classes is None:
         if num_classes is None:
             return None
         return tuple(Structure(f"class {label}", (label,)) for label in range(1, num_classes))
     if isinstance(classes, str):
         classes = [name.strip() for name in classes.split(",")]
-    if not isinstance(classes, Mapping):
+    if isinstance(classes, Sequence):
         classes = dict(enumerate(classes, start=1))
-    try:
-        found = tuple(Structure(str(name), (int(label),)) for label, name in classes.items() if int(label) != 0)
-    except ValueError as error:
-        raise InputError(f"expected --classes as names or as {{label: name}}, got {classes}") from error
+    if not isinstance(classes, Mapping) or not all(isinstance(name, str) and name for name in classes.values()):
+        shown = dict(classes) if isinstance(classes, Mapping) else classes
+        raise InputError(f"expected --classes as names or as {{label: name}}, got {shown!r}")
+    found = tuple(
+        Structure(name, (as_label(label, "--classes"),)) for label, name in classes.items() if label not in (0, "0")
+    )
+    labels = [one.labels[0] for one in found]
+    if doubled := [label for label in labels if labels.count(label) > 1]:
+        raise InputError(f"label {doubled[0]} has two names in --classes; give each label one")
     if num_classes is not None and num_classes != 1 + len(found):
-        raise InputError(f"--num-classes {num_classes} (with the background) does not fit {len(found)} class names")
+        raise InputError(f"--num_classes {num_classes} (with the background) does not fit {len(found)} class names")
     return found
 
 
 def named_regions(regions: str | Mapping[str, Sequence[int]] | None) -> tuple[Structure, ...]:
-    """Return the regions that were asked for.
+    """Make structures of the regions that were asked for.
 
     Args:
-        regions: the name of a dataset that has regions ("brats"), or a mapping from name to labels.
+        regions: The name of a dataset that has regions ("brats"), or a mapping from name to labels.
 
     Raises:
-        InputError: no dataset of that name has regions, or it is no mapping.
+        InputError: If no dataset of that name has regions, or a value is no list of labels.
     """
     if regions is None:
         return ()
@@ -82,6 +93,32 @@ def named_regions(regions: str | Mapping[str, Sequence[int]] | None) -> tuple[St
         if regions not in REGIONS:
             raise InputError(f"there are no regions '{regions}'; {did_you_mean(regions, REGIONS)}")
         regions = REGIONS[regions]
-    if not isinstance(regions, Mapping) or not all(isinstance(one, Sequence) for one in regions.values()):
+    if not isinstance(regions, Mapping) or not all(
+        isinstance(name, str) and name and isinstance(labels, Sequence) and not isinstance(labels, str) and labels
+        for name, labels in regions.items()
+    ):
         raise InputError(f"expected --regions as a dataset or as {{name: [labels]}}, got {regions!r}")
-    return tuple(Structure(str(name), tuple(int(label) for label in labels)) for name, labels in regions.items())
+    return tuple(
+        Structure(name, tuple(as_label(label, "--regions") for label in labels)) for name, labels in regions.items()
+    )
+
+
+def as_label(value: object, option: str) -> int:
+    """Convert a label value that a user gave.
+
+    Args:
+        value: An integer, or its digits.
+        option: The option it came with, for the message.
+
+    Raises:
+        InputError: If it is no integer from 1 to 65535.
+    """
+    if isinstance(value, str) and value.strip().isdecimal():
+        value = int(value)
+    if not _is_int(value) or not 1 <= value <= LARGEST_LABEL:
+        raise InputError(f"expected labels in {option} as integers from 1 to {LARGEST_LABEL}, got {value!r}")
+    return value
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""What the rows say together: means, spreads and counts a structure, for all cases and for each group."""
+"""Aggregate per-case rows: mean, spread and counts per structure, for all cases and for each group."""
 
 import platform
 from collections.abc import Sequence
@@ -12,47 +12,51 @@ from ..metrics import OVERLAP_RULE, POLICY, ReliabilityBins, detection_counts, e
 from .cases_csv import metric_names
 from .measure import CaseResult, Row
 from .metric_info import metric
-from .settings import PROTOCOLS, Settings
+from .settings import PROTOCOLS, EvaluationSettings
 from .structures import Structure
 
 STATUSES = ("TP", "FP", "FN", "TN")
 
 
-def summarize(results: Sequence[CaseResult], structures: Sequence[Structure], settings: Settings) -> dict[str, Any]:
+def summarize(
+    results: Sequence[CaseResult], structures: Sequence[Structure], settings: EvaluationSettings
+) -> dict[str, Any]:
     """Summarize the results of all cases.
 
     Args:
-        results: of the cases that could be measured; each holds a row a structure.
-        structures: classes and regions.
-        settings: how they were measured.
+        results: Results of the cases that could be measured; each holds one row per structure.
+        structures: Classes and regions.
+        settings: How they were measured.
 
     Returns:
-        What was measured and how (``structures``, ``protocol``, ``definitions``, ``empty_masks``, ``versions``),
-        ``n_cases``, ``notes``, and the numbers: ``classes`` (structure to `summarize_structure`), ``groups`` (group to
-        the same; empty where all cases are of one group), ``detection`` (structure to one count a threshold) and
-        ``calibration`` (None without probabilities). JSON can say all of it: what does not exist is None.
+        What was measured and how (``label_map``, ``protocol``, ``definitions``, ``empty_masks``, ``versions``),
+        ``n_cases``, ``notes``, and the numbers: ``structures`` (name to ``labels`` and what `summarize_structure`
+        gives), ``groups`` (group to the same without ``labels``; empty where all cases are of one group),
+        ``detection`` (structure to one count per threshold) and ``calibration`` (None without probabilities). All of it
+        is JSON: what does not exist is None.
     """
     rows = [row for one in results for row in one.rows]
     groups = {str(row["group"]) for row in rows}
     groups = sorted(groups - {""}) if len(groups) > 1 else []  # one group would say everything twice
+    numbers = _by_structure(rows)
     return {
-        **_describe_settings(rows, structures, settings),
+        **_describe_settings(rows, settings),
         "n_cases": len(results),
         "notes": _notes(rows, structures),
-        "classes": _by_class(rows),
-        "groups": {group: _by_class([row for row in rows if row["group"] == group]) for group in groups},
+        "structures": {one.name: {"labels": list(one.labels), **numbers[one.name]} for one in structures},
+        "groups": {group: _by_structure([row for row in rows if row["group"] == group]) for group in groups},
         "detection": {one.name: _detection(rows, one.name, settings) for one in structures},
         "calibration": _calibration(results, structures),
     }
 
 
 def summarize_structure(rows: Sequence[Row]) -> dict[str, Any]:
-    """Summarize the rows of one structure, one a case.
+    """Summarize the rows of one structure, one per case.
 
     Returns:
-        ``n`` (cases behind every number; 0 if no mask of any case holds the structure), ``TP`` ... ``TN``, and
-        ``metrics``: for each its ``mean``, ``std`` (of the sample; None for one case), ``median``, ``q25``, ``q75``,
-        ``min`` and ``max``, or None where n is 0 or the metric is not for this structure.
+        ``n`` (number of cases behind every number; 0 if no mask of any case holds the structure), ``TP`` ... ``TN``,
+        and ``metrics``: for each its ``mean``, ``std`` (of the sample; None for one case), ``median``, ``q25``,
+        ``q75``, ``min`` and ``max``, or None where n is 0 or the metric is not for this structure.
     """
     counts = {name: sum(row["status"] == name for row in rows) for name in STATUSES}
     n = len(rows) if counts["TN"] < len(rows) else 0
@@ -63,9 +67,11 @@ def summarize_structure(rows: Sequence[Row]) -> dict[str, Any]:
     return {"n": n, **counts, "metrics": statistics}
 
 
-def _by_class(rows: Sequence[Row]) -> dict[str, Any]:
-    names = dict.fromkeys(str(row["class"]) for row in rows)
-    return {name: summarize_structure([row for row in rows if row["class"] == name]) for name in names}
+def _by_structure(rows: Sequence[Row]) -> dict[str, Any]:
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(str(row["structure"]), []).append(row)
+    return {name: summarize_structure(own) for name, own in by_name.items()}
 
 
 def _describe(values: np.ndarray) -> dict[str, float | None]:
@@ -81,8 +87,8 @@ def _describe(values: np.ndarray) -> dict[str, float | None]:
     }
 
 
-def _detection(rows: Sequence[Row], name: str, settings: Settings) -> list[dict[str, Any]]:
-    rows = [row for row in rows if row["class"] == name]
+def _detection(rows: Sequence[Row], name: str, settings: EvaluationSettings) -> list[dict[str, Any]]:
+    rows = [row for row in rows if row["structure"] == name]
     volumes_ml = [row["volume_ml"] for row in rows], [row["reference_volume_ml"] for row in rows]
     return [detection_counts(*volumes_ml, threshold_ml) for threshold_ml in settings.detection_ml]
 
@@ -95,7 +101,7 @@ def _calibration(results: Sequence[CaseResult], structures: Sequence[Structure])
         "n_cases": len(found),
         "brier_multi_class": float(np.mean([one.brier for one in found])),
         "top_label": _pooled([one.top_label for one in found]),
-        "classes": {one.name: _pooled([case.structures[one.name] for case in found]) for one in structures},
+        "structures": {one.name: _pooled([case.structures[one.name] for case in found]) for one in structures},
     }
 
 
@@ -115,14 +121,13 @@ def _where(count: np.ndarray, values: np.ndarray) -> list[float | None]:
     return [float(value) if n else None for n, value in zip(count, values, strict=True)]
 
 
-def _describe_settings(rows: Sequence[Row], structures: Sequence[Structure], settings: Settings) -> dict[str, Any]:
+def _describe_settings(rows: Sequence[Row], settings: EvaluationSettings) -> dict[str, Any]:
     definitions = {name: metric(name).definition for name in metric_names(rows)}
     if settings.lesions:
         definitions["lesions"] = OVERLAP_RULE
     if settings.boundary_width_mm is not None:
         definitions["boundary_iou"] += f": {settings.boundary_width_mm:g} mm"
     return {
-        "structures": {one.name: list(one.labels) for one in structures},
         "label_map": {str(old): new for old, new in settings.label_map.items()},
         "protocol": {"name": settings.protocol, "evaluated": PROTOCOLS[settings.protocol]},
         "definitions": definitions,
@@ -130,7 +135,7 @@ def _describe_settings(rows: Sequence[Row], structures: Sequence[Structure], set
         "versions": {
             "python": platform.python_version(),
             "regionwise": __version__,  # a packed bundle carries the package without installing it
-            **{name: version(name) for name in ("numpy", "scipy", "nibabel")},
+            **{name: version(name) for name in ("numpy", "scipy", "nibabel", "scikit-image")},
         },
     }
 
@@ -138,7 +143,7 @@ def _describe_settings(rows: Sequence[Row], structures: Sequence[Structure], set
 def _notes(rows: Sequence[Row], structures: Sequence[Structure]) -> list[str]:
     notes = []
     for one in structures:
-        statuses = {row["status"] for row in rows if row["class"] == one.name}
+        statuses = {row["status"] for row in rows if row["structure"] == one.name}
         if statuses <= {"TN"}:
             notes.append(f"{one.name} is in no reference and in no prediction: n = 0")
         elif statuses <= {"TN", "FP"}:

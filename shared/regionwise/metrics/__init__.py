@@ -1,4 +1,4 @@
-"""Measures of a segmentation against a reference: pure functions over masks, in mm and ml."""
+"""Metrics of a segmentation against a reference: pure functions over masks, in mm and ml."""
 
 from .boundary_iou import boundary_iou
 from .calibration import (
@@ -8,7 +8,7 @@ from .calibration import (
     expected_volume_ml,
     reliability_bins,
 )
-from .centre_line import centre_line_dice, skeleton
+from .center_line import center_line_dice, skeleton
 from .detection import detection_counts
 from .empty import POLICY, image_diagonal_mm, status
 from .lesions import (
@@ -17,6 +17,8 @@ from .lesions import (
     count_lesions,
     lesion_count_difference,
     lesion_f1,
+    lesion_f1_iou50,
+    lesion_f1_matched,
     lesion_sensitivity,
 )
 from .overlap import Counts, counts, dice, jaccard, precision, sensitivity, volumetric_similarity
@@ -30,7 +32,7 @@ from .surface import (
     surface_dice,
     surface_distances,
 )
-from .volume import absolute_volume_error_ml, volume_error_ml, volume_ml
+from .volume import volume_ml
 
 __all__ = [
     "OVERLAP_RULE",
@@ -39,13 +41,12 @@ __all__ = [
     "LesionCounts",
     "ReliabilityBins",
     "SurfaceDistances",
-    "absolute_volume_error_ml",
     "assd_mm",
     "boundary",
     "boundary_iou",
     "bounding_box",
     "brier_score",
-    "centre_line_dice",
+    "center_line_dice",
     "count_lesions",
     "counts",
     "detection_counts",
@@ -57,6 +58,8 @@ __all__ = [
     "jaccard",
     "lesion_count_difference",
     "lesion_f1",
+    "lesion_f1_iou50",
+    "lesion_f1_matched",
     "lesion_sensitivity",
     "masd_mm",
     "measure_structure",
@@ -68,7 +71,6 @@ __all__ = [
     "surface_dice",
     "surface_dice_name",
     "surface_distances",
-    "volume_error_ml",
     "volume_ml",
     "volumetric_similarity",
 ]

@@ -1,4 +1,4 @@
-"""Image-level detection: is the structure there at all, if less than some volume counts as absent?"""
+"""Image-level detection of a structure, with a volume below which it counts as absent."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ def detection_counts(
     """Count images by the presence of a structure.
 
     Args:
-        prediction_ml: predicted volume in each image.
-        reference_ml: reference volume in each image.
-        threshold_ml: a volume below it counts as absent, in prediction and reference; 0 ml is always absent.
+        prediction_ml: Predicted volume of each image, in ml.
+        reference_ml: Reference volume of each image, in ml.
+        threshold_ml: A volume below it counts as absent, in prediction and reference; 0 ml is always absent.
 
     Returns:
         ``threshold_ml``, ``TP``, ``FP``, ``FN``, ``TN``, ``sensitivity`` TP / (TP + FN) and ``specificity``

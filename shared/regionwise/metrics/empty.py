@@ -1,4 +1,4 @@
-"""The empty-mask policy, in one place: what a measure is worth when a structure is missing.
+"""The empty-mask policy: the value of a measure when a structure is missing from one mask or both.
 
 A structure of a case is TP (in both masks), FP (in the prediction only), FN (in the reference only) or TN (in neither).
 
@@ -51,19 +51,19 @@ def distance(sizes: Sizes, measured: Callable[[], float], diagonal_mm: float) ->
     """Return ``measured()`` if both masks hold voxels, else what the policy gives a distance: 0 (TN) or the diagonal.
 
     Args:
-        sizes: the voxels of the two masks.
-        measured: gives the distance in mm.
-        diagonal_mm: see `image_diagonal_mm`.
+        sizes: Voxels of the two masks.
+        measured: Function that gives the distance in mm.
+        diagonal_mm: Length of the image's diagonal, see `image_diagonal_mm`.
     """
     found = status(sizes)
     return float(measured()) if found == "TP" else 0.0 if found == "TN" else float(diagonal_mm)
 
 
 def image_diagonal_mm(shape: Sequence[int], spacing_mm: Sequence[float]) -> float:
-    """Length of the image's diagonal, sqrt(sum_k (n_k s_k)^2), in mm: no distance inside the image is larger.
+    """Length of the image's diagonal: sqrt(sum_k (n_k s_k)^2), in mm; no distance inside the image is larger.
 
     Args:
-        shape: voxels along each axis, of the whole image.
-        spacing_mm: voxel size along each axis.
+        shape: Number of voxels along each axis, of the whole image.
+        spacing_mm: Voxel size along each axis, in mm.
     """
     return float(np.linalg.norm(np.asarray(shape, float) * np.asarray(spacing_mm, float)))

@@ -1,10 +1,11 @@
-"""All standard measures of one structure, from one count of voxels and one surface-distance pass."""
+"""Standard measures of one structure, from one count of voxels and one surface-distance pass."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from . import empty, overlap, surface, volume
+from .masks import check_masks
 
 
 def measure_structure(
@@ -18,17 +19,21 @@ def measure_structure(
     """Measure a predicted mask against a reference mask.
 
     Args:
-        prediction: bool array, 2-D or 3-D.
-        reference: bool array of the same shape.
-        spacing_mm: voxel size along each axis.
-        tolerances_mm: one surface Dice for each.
-        diagonal_mm: what a distance is worth if one mask is empty; by default the diagonal of the arrays. Give that
-            of the whole image if the arrays are a crop of it.
-        voxel_ml: volume of a voxel; by default from ``spacing_mm`` (a pixel of a 2-D image counts as 1 mm thick).
+        prediction: Bool array, 2-D or 3-D.
+        reference: Bool array of the same shape.
+        spacing_mm: Voxel size along each axis, in mm.
+        tolerances_mm: Tolerances of the surface Dice; each gives one column.
+        diagonal_mm: Value of a distance if one mask is empty; by default the diagonal of the arrays. Give that of the
+            whole image if the arrays are a crop of it.
+        voxel_ml: Volume of a voxel; by default from ``spacing_mm`` (a pixel of a 2-D image counts as 1 mm thick).
 
     Returns:
         ``status`` (TP, FP, FN or TN) and the measures by the names of their columns, units at the end of the name.
+
+    Raises:
+        InputError: If the masks are not bool, or not 2-D or 3-D, or their shapes differ.
     """
+    check_masks(prediction, reference)
     if diagonal_mm is None:
         diagonal_mm = empty.image_diagonal_mm(prediction.shape, spacing_mm)
     if voxel_ml is None:
@@ -51,18 +56,18 @@ def measure_structure(
         "volumetric_similarity": overlap.volumetric_similarity(voxels),
         "volume_ml": volume_ml,
         "reference_volume_ml": reference_ml,
-        "volume_error_ml": volume.volume_error_ml(volume_ml, reference_ml),
-        "absolute_volume_error_ml": volume.absolute_volume_error_ml(volume_ml, reference_ml),
+        "volume_error_ml": volume_ml - reference_ml,
+        "absolute_volume_error_ml": abs(volume_ml - reference_ml),
     }
 
 
 def surface_dice_name(tolerance_mm: float) -> str:
-    """Return the column of a surface Dice: ``nsd_1mm``, ``nsd_0.5mm``."""
+    """Column name of a surface Dice: ``nsd_1mm``, ``nsd_0.5mm``."""
     return f"nsd_{tolerance_mm:g}mm"
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """Return the smallest box that holds every voxel of a mask; of an empty mask an empty box."""
+    """Smallest box that holds every voxel of a mask; an empty box for an empty mask."""
     box = []
     for axis in range(mask.ndim):
         hit = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))

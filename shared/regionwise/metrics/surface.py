@@ -1,6 +1,6 @@
 """Surface distances in mm: one pass over the boundary voxels gives HD, HD95, ASSD, MASD and NSD.
 
-A boundary voxel is a voxel of the mask with a face neighbour outside the mask. What lies outside the array is outside
+A boundary voxel is a voxel of the mask with a face neighbor outside the mask. What lies outside the array is outside
 the mask, so a mask that touches the border of the array has boundary voxels there.
 """
 
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .empty import distance, similarity
+from .masks import check_masks
 
 # Coordinates take several times the memory of the distances: a mask that is all noise has boundaries everywhere.
 _QUERIES_AT_ONCE = 1 << 20
@@ -21,10 +22,10 @@ class SurfaceDistances:
     """Distances between the boundary voxels of a prediction A and a reference B.
 
     Attributes:
-        to_reference_mm: for each boundary voxel of A the distance to the nearest boundary voxel of B; empty if B is.
-        to_prediction_mm: the same from B to A.
-        prediction: number of boundary voxels of A.
-        reference: number of boundary voxels of B.
+        to_reference_mm: Distance of each boundary voxel of A to the nearest boundary voxel of B; empty if B is.
+        to_prediction_mm: The same from B to A.
+        prediction: Number of boundary voxels of A.
+        reference: Number of boundary voxels of B.
     """
 
     to_reference_mm: np.ndarray
@@ -34,13 +35,13 @@ class SurfaceDistances:
 
 
 def boundary(mask: np.ndarray) -> np.ndarray:
-    """Return the boundary voxels of a mask.
+    """Boundary voxels of a mask.
 
     Args:
-        mask: bool array of any dimension.
+        mask: Bool array of any dimension.
 
     Returns:
-        Bool array of the same shape: voxels of the mask with a face neighbour outside it (or outside the array).
+        Bool array of the same shape: voxels of the mask with a face neighbor outside it (or outside the array).
     """
     inside = mask.copy()
     for axis in range(mask.ndim):
@@ -53,18 +54,22 @@ def boundary(mask: np.ndarray) -> np.ndarray:
 
 
 def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> SurfaceDistances:
-    """Measure the distances between two boundaries, both ways, exactly.
+    """Distances between the boundaries of two masks, both ways.
 
     Only the masks matter, not the array around them: cropping both to their common bounding box gives the same.
 
     Args:
-        prediction: bool array, 2-D or 3-D.
-        reference: bool array of the same shape.
-        spacing_mm: voxel size along each axis.
+        prediction: Bool array, 2-D or 3-D.
+        reference: Bool array of the same shape.
+        spacing_mm: Voxel size along each axis, in mm.
 
     Returns:
         The distance lists; both are empty where one mask is.
+
+    Raises:
+        InputError: If the masks are not bool, or not 2-D or 3-D, or their shapes differ.
     """
+    check_masks(prediction, reference)
     edges = boundary(prediction), boundary(reference)
     sizes = [np.count_nonzero(edge) for edge in edges]
     if not all(sizes):
@@ -87,22 +92,33 @@ def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm:
 
 
 def hausdorff_mm(surfaces: SurfaceDistances, diagonal_mm: float, percentile: float = 100) -> float:
-    """Hausdorff distance max(P_q(d(A, B)), P_q(d(B, A))) in mm (paper, equation 7, with q = 100).
+    """Hausdorff distance in mm: max(P_q(d(A, B)), P_q(d(B, A))) (Valverde & Tohka 2022, equation 7, with q = 100).
 
-    The percentile is taken in each direction and the larger one counts (as MONAI and MetricsReloaded; MedPy pools the
-    two lists, DeepMind's surface-distance weighs them by area). Linear interpolation between ranks.
+    The percentile is taken in each direction and the larger one counts (as in MONAI and MetricsReloaded; MedPy pools
+    the two lists, DeepMind's surface-distance weighs them by area), with linear interpolation between ranks.
 
     Args:
-        surfaces: from `surface_distances`.
-        diagonal_mm: the value where one mask is empty; both empty: 0.
-        percentile: 100 for the maximum, 95 for HD95.
+        surfaces: From `surface_distances`.
+        diagonal_mm: Value where one mask is empty, see `image_diagonal_mm`.
+        percentile: q; 100 for the maximum, 95 for HD95.
+
+    Returns:
+        Distance in mm. Both masks empty: 0; one empty: ``diagonal_mm``.
+
+    Examples:
+        >>> import numpy as np
+        >>> prediction, reference = np.zeros((10, 10), bool), np.zeros((10, 10), bool)
+        >>> prediction[2, 2] = True
+        >>> reference[3, 2] = True
+        >>> hausdorff_mm(surface_distances(prediction, reference, spacing_mm=(2, 1)), diagonal_mm=22.4)
+        2.0
     """
     lists = surfaces.to_reference_mm, surfaces.to_prediction_mm
     return distance(surfaces, lambda: max(np.percentile(one, percentile) for one in lists), diagonal_mm)
 
 
 def assd_mm(surfaces: SurfaceDistances, diagonal_mm: float) -> float:
-    """Average symmetric surface distance, the mean over both lists pooled, in mm. Empty masks as `hausdorff_mm`."""
+    """Average symmetric surface distance in mm: the mean over both lists pooled. Empty masks as in `hausdorff_mm`."""
     total = surfaces.prediction + surfaces.reference
     return distance(
         surfaces, lambda: (surfaces.to_reference_mm.sum() + surfaces.to_prediction_mm.sum()) / total, diagonal_mm
@@ -110,7 +126,7 @@ def assd_mm(surfaces: SurfaceDistances, diagonal_mm: float) -> float:
 
 
 def masd_mm(surfaces: SurfaceDistances, diagonal_mm: float) -> float:
-    """Mean average surface distance, the mean of the two directed means, in mm. Empty masks as `hausdorff_mm`.
+    """Mean average surface distance in mm: the mean of the two directed means. Empty masks as in `hausdorff_mm`.
 
     Unlike ASSD it gives both directions the same weight, however long the boundaries are.
     """
@@ -125,11 +141,20 @@ def surface_dice(surfaces: SurfaceDistances, tolerance_mm: float) -> float:
     (|{a: d(a, B) <= t}| + |{b: d(b, A) <= t}|) / (|∂A| + |∂B|), counting voxels (as MONAI does without sub-voxels).
 
     Args:
-        surfaces: from `surface_distances`.
-        tolerance_mm: t, at least 0; a distance of exactly t is within.
+        surfaces: From `surface_distances`.
+        tolerance_mm: t >= 0; a distance of exactly t is within.
 
     Returns:
-        The part; both empty: 1, one empty: 0.
+        The part. Both masks empty: 1; one empty: 0.
+
+    Examples:
+        >>> import numpy as np
+        >>> prediction, reference = np.zeros((1, 9), bool), np.zeros((1, 9), bool)
+        >>> prediction[0, 0] = True
+        >>> reference[0, [0, 3]] = True  # 0 and 3 mm from the prediction
+        >>> surfaces = surface_distances(prediction, reference, spacing_mm=(1, 1))
+        >>> [round(surface_dice(surfaces, tolerance), 3) for tolerance in (1, 3)]
+        [0.667, 1.0]
     """
     # The tolerance is widened by rounding only: 3 * 0.1 mm is within 0.3 mm.
     limit_mm = tolerance_mm * (1 + 1e-9)

@@ -12,7 +12,7 @@ CARD_METRICS = ("dice", "hd_mm", "hd95_mm", "assd_mm", "nsd_2mm")
 def scores(summary: Mapping[str, Any]) -> dict[str, dict[str, float | int]]:
     """Return structure to metric to mean, with the number of cases, for the metadata's ``eval_metrics``."""
     result = {}
-    for structure, one in summary["classes"].items():
+    for structure, one in _structures(summary).items():
         means = {name: _mean(one, name) for name in CARD_METRICS}
         result[structure] = {name: round(mean, 4) for name, mean in means.items() if mean is not None}
         result[structure]["n"] = one["n"]
@@ -28,10 +28,11 @@ def evaluation_section(summary: Mapping[str, Any] | None, run: Mapping[str, Any]
     """
     if summary is None:
         return "## Evaluation of these weights\n\nNone was made.\n"
-    names = [name for name in CARD_METRICS if any(_mean(one, name) is not None for one in summary["classes"].values())]
+    structures = _structures(summary)
+    names = [name for name in CARD_METRICS if any(_mean(one, name) is not None for one in structures.values())]
     heads = ["structure", "n", *(metric(name).title for name in names)]
     rows = [heads, ["---", *["---:"] * (len(heads) - 1)]]
-    for structure, one in summary["classes"].items():
+    for structure, one in structures.items():
         rows.append([structure, str(one["n"]), *(_mean_and_spread(one, name) for name in names)])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     definitions = "\n".join(f"- {metric(name).title}: {metric(name).definition}" for name in names)
@@ -76,6 +77,11 @@ Two bundles that were packed with different versions of this package cannot trai
 
 Check the files: `cd {name} && sha256sum -c {name}_v{version}.sha256`.
 """
+
+
+def _structures(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    # A summary.json of an older version has its numbers under "classes".
+    return summary.get("classes") or summary["structures"]
 
 
 def _mean(structure: Mapping[str, Any], name: str) -> float | None:

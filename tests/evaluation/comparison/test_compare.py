@@ -6,7 +6,7 @@ from regionwise.cli import main
 from regionwise.errors import InputError
 from regionwise.evaluation.comparison.compare import compare
 
-HEAD = ["case", "class", "status", "dice", "hd_mm", "group"]
+HEAD = ["case", "structure", "status", "dice", "hd_mm", "group"]
 
 
 def write_run(folder, values, status="TP", structure="LV"):
@@ -36,7 +36,7 @@ def test_command_line_takes_several_results(runs, capsys):
     good, bad, out = map(str, runs)
     assert main(["compare", "--results", good, bad, "--out", out]) == 0
     assert "| good | **0.900** |" in capsys.readouterr().out
-    assert main(["compare", "--results", f"{good},{bad}", "--out", out]) == 0
+    assert main(["compare", "--results", f"{good},{bad}", "--out", out, "--overwrite"]) == 0
 
 
 def test_table_and_statistics(runs):
@@ -47,7 +47,7 @@ def test_table_and_statistics(runs):
     # Twelve differences of one sign: 2 of 4096 exchanges, times the two tests of Holm.
     assert r"| ce_1 | 0.700\* | **4.45**\* |" in table
     dice, hd = read(out)["comparisons"]
-    assert (dice["class"], dice["metric"], dice["n"]) == ("LV", "dice", 12)
+    assert (dice["structure"], dice["metric"], dice["n"]) == ("LV", "dice", 12)
     assert dice["mean_difference"] == pytest.approx(-0.2)
     assert dice["p_permutation"] == 2 / 4096
     assert dice["p_holm"] == 4 / 4096
@@ -107,14 +107,14 @@ def test_a_class_that_no_mask_holds_is_not_compared(runs):
     for folder in (good, bad):
         write_run(folder, {f"case{i}": (1, 0) for i in range(12)}, status="TN", structure="RV")
     compare([str(good), str(bad)], out=out)
-    assert {one["class"] for one in read(out)["comparisons"]} == {"LV"}
+    assert {one["structure"] for one in read(out)["comparisons"]} == {"LV"}
     assert read(out)["notes"] == ["RV is in no reference and in no prediction: n = 0"]
 
 
 def test_a_missing_case_is_named_and_can_be_left_out(runs):
     good, bad, out = runs
     write_run(good, {"extra": (0.5, 1)})
-    with pytest.raises(InputError, match=r"results without a partner: 1;.*--skip-bad.*\n  extra, LV: missing in bad"):
+    with pytest.raises(InputError, match=r"results without a partner: 1;.*--skip_bad.*\n  extra, LV: missing in bad"):
         compare([str(good), str(bad)], out=out)
     assert not out.exists()
     compare([str(good), str(bad)], out=out, skip_bad=True)
@@ -145,12 +145,80 @@ def test_wrong_results(runs, tmp_path):
     with pytest.raises(InputError, match="two results are called 'good'; tell them apart as NAME="):
         compare([str(good), str(good)], out=out)
     write_run(good, {"case0": (0.5, 1)})
-    with pytest.raises(InputError, match="holds case 'case0', class 'LV' twice"):
+    with pytest.raises(InputError, match="holds case 'case0', structure 'LV' twice"):
         compare([str(good), str(bad)], out=out)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "cases.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="no column 'case'"):
         compare([str(bad), str(tmp_path / "other")], out=out)
     (tmp_path / "other" / "cases.csv").write_text("case,class,status,dice\nc,LV,TP,good\n")
-    with pytest.raises(InputError, match="something that is no number"):
+    with pytest.raises(InputError, match="expected a number in column 'dice' of row 2"):
         compare([str(bad), str(tmp_path / "other")], out=out)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metrics": 3}, "expected --metrics as names, such as A,B, got 3"),
+        ({"metrics": ""}, "expected --metrics as names"),
+        ({"permutations": 0}, "expected --permutations as an integer of at least 1, got 0"),
+        ({"permutations": -5}, "expected --permutations as an integer of at least 1, got -5"),
+        ({"permutations": "x"}, "expected --permutations as an integer"),
+        ({"level": 5}, "expected --level between 0 and 1, such as 0.05, got 5"),
+        ({"level": "x"}, "expected --level between 0 and 1"),
+        ({"seed": -1}, "expected --seed as an integer of at least 0, got -1"),
+        ({"seed": "x"}, "expected --seed as an integer"),
+    ],
+)
+def test_invalid_options_raise(runs, options, message):
+    good, bad, out = runs
+    with pytest.raises(InputError, match=message):
+        compare([str(good), str(bad)], out=out, **options)
+    assert not out.exists()
+
+
+def test_invalid_results_and_out_raise(runs, tmp_path):
+    good, bad, out = runs
+    with pytest.raises(InputError, match="expected --results as names, such as A,B, got 5"):
+        compare(5, out=out)
+    for nothing in (None, "", " "):
+        with pytest.raises(InputError, match="'compare' needs --out, a folder to write to"):
+            compare([good, bad], out=nothing)
+    with pytest.raises(InputError, match="expected a folder to write to as --out, found a file"):
+        compare([good, bad], out=good / "cases.csv")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_numbers_that_are_not_finite_raise_and_nothing_is_written(runs, value):
+    good, bad, out = runs
+    write_run(good, {"case12": (value, 3)})
+    with pytest.raises(InputError, match=f"expected a finite number in column 'dice' of row 14 of .*, found '{value}'"):
+        compare([good, bad], out=out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("content", [b"\x00\xff\xfe\x89PNG", b'case,structure,status\n"' + b"x" * 200_000])
+def test_a_file_that_is_no_table_raises(runs, content):
+    good, bad, out = runs
+    (bad / "cases.csv").write_bytes(content)
+    with pytest.raises(InputError, match="is no CSV file"):
+        compare([good, bad], out=out)
+
+
+def test_an_earlier_comparison_is_replaced_only_when_told(runs):
+    good, bad, out = runs
+    compare([good, bad], out=out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(InputError, match=r"table.md is there already; choose another --out, or pass --overwrite"):
+        compare([bad, good], out=out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    compare([bad, good], out=out, overwrite=True)
+    assert (out / "table.md").read_bytes() != before["table.md"]
+
+
+def test_tables_of_an_older_version_are_read(runs):
+    """Their column of structures was called "class"."""
+    good, bad, out = runs
+    (bad / "cases.csv").write_text((bad / "cases.csv").read_text().replace("case,structure", "case,class"))
+    compare([good, bad], out=out)
+    assert {one["structure"] for one in read(out)["comparisons"]} == {"LV"}

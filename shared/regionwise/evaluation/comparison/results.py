@@ -1,4 +1,4 @@
-"""Results of several methods, each of one or more seeds, brought to one value a case, structure and metric."""
+"""Results of several methods, each of one or more seeds: one value per case, structure and metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,17 @@ class Method:
     """The results of a method.
 
     Attributes:
-        name: what tables call it.
-        runs: for each seed, (case, structure) to row.
+        name: Name in tables.
+        runs: For each seed, (case, structure) to row.
+        files: The files they were read from.
     """
 
     name: str
     runs: tuple[Mapping[Key, Row], ...]
+    files: tuple[Path, ...] = ()
 
     def value(self, key: Key, metric: str) -> float | None:
-        """Return the mean over the seeds; None if the metric is not for this structure."""
+        """Mean over the seeds; None if the metric is not for this structure."""
         values = [run[key][metric] for run in self.runs]
         return None if None in values else sum(values) / len(values)
 
@@ -33,30 +35,30 @@ def read_methods(results: Sequence[str]) -> list[Method]:
     """Read the results of several methods.
 
     Args:
-        results: for each ``DIR`` or ``NAME=DIR``, a folder written by ``evaluate``, or one that holds such folders: the
-            seeds of a method. A NAME given twice is one method with the seeds of both.
+        results: For each method ``DIR`` or ``NAME=DIR``, a folder written by ``evaluate``, or one that holds such
+            folders: the seeds of a method. A NAME given twice is one method with the seeds of both.
 
     Raises:
-        InputError: no results in a folder, two methods of one name, or a case twice in one file.
+        InputError: If a folder has no results, two methods have one name, or a case is twice in one file.
     """
-    runs: dict[str, list[Mapping[Key, Row]]] = {}
+    files: dict[str, list[Path]] = {}
     implicit = set()
     for text in results:
         name, _, folder = str(text).rpartition("=")
         path = Path(folder)
         if not name:
             name = path.resolve().name
-            if name in runs:
+            if name in files:
                 raise InputError(f"two results are called '{name}'; tell them apart as NAME={path}")
             implicit.add(name)
         elif name in implicit:
             raise InputError(f"two results are called '{name}'; name both as NAME=DIR")
-        runs.setdefault(name, []).extend(_read_run(file) for file in _files(path))
-    return [Method(name, tuple(found)) for name, found in runs.items()]
+        files.setdefault(name, []).extend(_files(path))
+    return [Method(name, tuple(map(_read_run, found)), tuple(found)) for name, found in files.items()]
 
 
 def shared_keys(methods: Sequence[Method]) -> tuple[list[Key], list[str]]:
-    """Return the (case, structure) pairs that every run of every method holds, and a line for each that some lack."""
+    """List the (case, structure) pairs that every run of every method holds, and a line for each that some lack."""
     runs = [(method.name, run) for method in methods for run in method.runs]
     every = dict.fromkeys(key for _, run in runs for key in run)
     missing = {key: [name for name, run in runs if key not in run] for key in every}
@@ -69,11 +71,13 @@ def shared_keys(methods: Sequence[Method]) -> tuple[list[Key], list[str]]:
 
 
 def check_metrics(methods: Sequence[Method], metrics: Sequence[str]) -> None:
-    """Refuse metrics that a run does not hold.
+    """Check that every run holds the metrics.
 
     Raises:
-        InputError: naming the metric, the method and what there is.
+        InputError: If one does not; the line names the metric, the method and what there is.
     """
+    if not metrics:
+        raise InputError("expected at least one metric to compare, got none")
     for method in methods:
         for run in method.runs:
             names = metric_names(list(run.values())[:1])
@@ -94,8 +98,8 @@ def _files(path: Path) -> list[Path]:
 def _read_run(path: Path) -> Mapping[Key, Row]:
     run: dict[Key, Row] = {}
     for row in read_rows(path):
-        key = (str(row["case"]), str(row["class"]))
+        key = (str(row["case"]), str(row["structure"]))
         if key in run:
-            raise InputError(f"{path} holds case '{key[0]}', class '{key[1]}' twice")
+            raise InputError(f"{path} holds case '{key[0]}', structure '{key[1]}' twice")
         run[key] = row
     return run

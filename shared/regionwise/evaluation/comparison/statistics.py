@@ -5,11 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-PERMUTATION_TEST = (
-    "two-sided paired permutation test: the two values of a case are exchanged at random, the statistic is |mean "
-    "difference| (the mean of |difference|, which the paper names, does not change when values are exchanged); "
-    "p = (1 + exchanges at least as extreme) / (1 + exchanges), or all 2^n exchanges where they are fewer"
-)
+TESTS = {
+    "p_permutation": (
+        "two-sided paired permutation test: the two values of a case are exchanged at random, the statistic is |mean "
+        "difference| (the mean of |difference|, which the paper names, does not change when values are exchanged); "
+        "p = (1 + exchanges at least as extreme) / (1 + exchanges), or all 2^n exchanges where they are fewer"
+    ),
+    "p_wilcoxon": "Wilcoxon signed-rank test, two-sided",
+    "p_holm": "p_permutation after Holm's correction over metrics x structures of one comparison",
+    "interval": "95 % percentile bootstrap over cases, 10000 resamples",
+    "effect_size": "mean difference / standard deviation of the differences (Cohen's d for pairs)",
+    "seeds": "values of several seeds are averaged per case first",
+}
+"""How the numbers of a comparison are computed, by the names of their columns."""
 
 
 def permutation_test(differences: Sequence[float], permutations: int = 10_000, seed: int = 0) -> float:

@@ -1,10 +1,9 @@
 """A comparison as tables: Markdown, LaTeX and CSV, in the style of the paper's Tables 2-4."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from ..cases_csv import csv_text
 from ..metric_info import metric as definition
 
 Comparison = Mapping[str, Any]
@@ -37,25 +36,28 @@ def latex(comparison: Comparison) -> str:
 
 def means_csv(comparison: Comparison) -> str:
     """Return mean, standard deviation and interval of every method, structure and metric as CSV."""
-    heads = ["method", "seeds", "class", "metric", "n", "mean", "sd", "interval_low", "interval_high"]
+    heads = ["method", "seeds", "structure", "metric", "n", "mean", "sd", "interval_low", "interval_high"]
     rows = [
-        [method, one["seeds"], structure, metric, cell["n"], cell["mean"], cell["sd"], *(cell["interval"] or ("", ""))]
+        [method, one["seeds"], structure, metric, *(cell[key] for key in ("n", "mean", "sd")), *_bounds(cell)]
         for method, one in comparison["methods"].items()
         for structure, metrics in one["structures"].items()
         for metric, cell in metrics.items()
     ]
-    return _csv(heads, rows)
+    return csv_text(heads, rows)
 
 
 def statistics_csv(comparison: Comparison) -> str:
     """Return every comparison with the baseline as CSV."""
-    keys = ["method", "baseline", "class", "metric", "n", "mean_difference"]
+    keys = ["method", "baseline", "structure", "metric", "n", "mean_difference"]
     tests = ["p_permutation", "p_holm", "p_wilcoxon", "effect_size", "significant"]
     rows = [
-        [*(one[key] for key in keys), *(one["interval"] or ("", "")), *(one[key] for key in tests)]
-        for one in comparison["comparisons"]
+        [*(one[key] for key in keys), *_bounds(one), *(one[key] for key in tests)] for one in comparison["comparisons"]
     ]
-    return _csv([*keys, "interval_low", "interval_high", *tests], rows)
+    return csv_text([*keys, "interval_low", "interval_high", *tests], rows)
+
+
+def _bounds(one: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    return one["interval"] or (None, None)
 
 
 def _columns(comparison: Comparison) -> list[tuple[str, str]]:
@@ -65,7 +67,7 @@ def _columns(comparison: Comparison) -> list[tuple[str, str]]:
 
 def _cells(comparison: Comparison, method: str, bold: str, mark: str) -> list[str]:
     different = {
-        (one["class"], one["metric"])
+        (one["structure"], one["metric"])
         for one in comparison["comparisons"]
         if one["method"] == method and one["significant"]
     }
@@ -117,11 +119,3 @@ def _escape(text: str) -> str:
     for character in "&%$#_{}":
         text = text.replace(character, "\\" + character)
     return text
-
-
-def _csv(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows([["" if value is None else value for value in row] for row in rows])
-    return file.getvalue()

@@ -1,16 +1,14 @@
-"""report.html: one file that opens offline, for people: what was measured and how, tables, diagrams, worst cases."""
+"""The report of an evaluation: one HTML file that opens offline, with tables, diagrams and the worst cases."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 
-from ...files import write_text
 from ..cases_csv import metric_names
 from ..measure import CaseResult, Row
 from ..metric_info import metric
-from ..settings import Settings
+from ..settings import EvaluationSettings
 from ..structures import Structure
 from . import plots
 from .overlays import AGREED, FALSE_NEGATIVE, FALSE_POSITIVE, worst_cases
@@ -19,26 +17,26 @@ from .overlays import AGREED, FALSE_NEGATIVE, FALSE_POSITIVE, worst_cases
 LISTED = ("dice", "hd_mm", "hd95_mm", "assd_mm", "volume_ml", "reference_volume_ml")
 
 
-def write_report(
-    path: str | os.PathLike,
+def report_html(
     results: Sequence[CaseResult],
     structures: Sequence[Structure],
-    settings: Settings,
+    settings: EvaluationSettings,
     summary: Mapping[str, Any],
     worst: int = 8,
-) -> None:
-    """Write the report of an evaluation.
+    error_maps: bool = False,
+) -> str:
+    """Report of an evaluation as HTML.
 
     Args:
-        path: the HTML file.
-        results: of the cases that could be measured.
-        structures: classes and regions.
-        settings: how they were measured.
-        summary: content of summary.json.
-        worst: how many of the worst cases to show.
+        results: Results of the cases that could be measured.
+        structures: Classes and regions.
+        settings: How they were measured.
+        summary: Content of summary.json.
+        worst: Number of worst cases to show.
+        error_maps: Link to the error maps beside the report.
     """
     rows = [row for one in results for row in one.rows]
-    shown = [name for name in metric_names(rows) if any(one["metrics"][name] for one in summary["classes"].values())]
+    shown = [name for name in metric_names(rows) if any(one["metrics"][name] for one in summary["structures"].values())]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("regionwise.evaluation.report", "."),
         autoescape=True,
@@ -47,30 +45,29 @@ def write_report(
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "anchor": plots.anchor}
-    html = environment.get_template("report.html.j2").render(
+    return environment.get_template("report.html.j2").render(
         summary=summary,
         metric=metric,
-        parts={"": summary["classes"], **summary["groups"]},
+        parts={"": summary["structures"], **summary["groups"]},
         main=[name for name in shown if _is_main(name)],
         further=[name for name in shown if not _is_main(name)],
         worst=worst_cases(results, structures, settings, worst),
-        colours={"agreed": AGREED, "fp": FALSE_POSITIVE, "fn": FALSE_NEGATIVE},
+        colors={"agreed": AGREED, "fp": FALSE_POSITIVE, "fn": FALSE_NEGATIVE},
         diagrams=_diagrams(rows, summary),
         rows=_with_anchors(rows),
         listed=LISTED,
-        error_maps=settings.error_maps is not None,
+        error_maps=error_maps,
     )
-    write_text(path, html)
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Return a number with fixed decimals, "-" for what does not exist."""
+    """Number with fixed decimals, "-" for what does not exist."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _with_anchors(rows: Sequence[Row]) -> list[tuple[Row, str]]:
     """Return the rows, lowest Dice first, with an HTML id for the first one of each case and "" for the others."""
-    ordered = sorted(rows, key=lambda row: (row["dice"], -row["hd_mm"], row["case"], row["class"]))
+    ordered = sorted(rows, key=lambda row: (row["dice"], -row["hd_mm"], row["case"], row["structure"]))
     first = {row["case"]: index for index, row in reversed(list(enumerate(ordered)))}
     return [
         (row, plots.anchor(row["case"]) if first[row["case"]] == index else "") for index, row in enumerate(ordered)
@@ -84,7 +81,7 @@ def _is_main(name: str) -> bool:
 
 def _diagrams(rows: Sequence[Row], summary: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
     """Return the sections of diagrams: title, how to read them, and the SVGs."""
-    present = [name for name, one in summary["classes"].items() if one["n"]]
+    present = [name for name, one in summary["structures"].items() if one["n"]]
     boxes = [name for name in metric_names(rows) if _is_main(name)]
     sections = []
     if present:
@@ -99,7 +96,7 @@ def _diagrams(rows: Sequence[Row], summary: Mapping[str, Any]) -> list[tuple[str
             ),
         ]
     if summary["calibration"]:
-        pooled = {"likeliest class": summary["calibration"]["top_label"], **summary["calibration"]["classes"]}
+        pooled = {"likeliest class": summary["calibration"]["top_label"], **summary["calibration"]["structures"]}
         how = "On the dashed line probabilities mean what they say; below it the model is too sure."
         sections.append(("Calibration", how, [plots.reliability_diagram(*item) for item in pooled.items()]))
     return sections

@@ -17,10 +17,10 @@ from ...nifti import read_header
 from ..cases import Case
 from ..measure import CaseResult, Row, mask_of
 from ..reading import read_pair
-from ..settings import Settings
+from ..settings import EvaluationSettings
 from ..structures import Structure
 
-# Okabe and Ito's orange, sky blue and bluish green: distinct in any colour vision.
+# Okabe and Ito's orange, sky blue and bluish green: distinct in any color vision.
 FALSE_POSITIVE, FALSE_NEGATIVE, AGREED = (230, 159, 0), (86, 180, 233), (0, 158, 115)
 MARGIN_MM = 12.0
 PICTURE_PIXELS = 320
@@ -33,9 +33,9 @@ class Picture:
     """One plane of one case.
 
     Attributes:
-        png: the picture, base64.
-        caption: plane, slice and edges.
-        description: what it shows, in words.
+        png: The picture, base64.
+        caption: Plane, slice and edges.
+        description: What it shows, in words.
     """
 
     png: str
@@ -48,10 +48,10 @@ class WorstCase:
     """A case with the structure that went worst in it.
 
     Attributes:
-        case: the case.
-        row: the measures of that structure.
-        pictures: its planes; a 2-D image has one.
-        scan_problem: why the scan of the case is not under the overlay; "" if it is, or if there is none.
+        case: The case.
+        row: Measures of that structure.
+        pictures: Its planes; a 2-D image has one.
+        scan_problem: Why the scan of the case is not under the overlay; "" if it is, or if there is none.
     """
 
     case: Case
@@ -61,26 +61,29 @@ class WorstCase:
 
 
 def worst_cases(
-    results: Sequence[CaseResult], structures: Sequence[Structure], settings: Settings, count: int
+    results: Sequence[CaseResult], structures: Sequence[Structure], settings: EvaluationSettings, count: int
 ) -> list[WorstCase]:
     """Draw the cases with the lowest Dice of any structure, the worst first; of equal Dice the larger HD first.
 
     The files are read again: keeping every case in memory would cost more.
 
     Args:
-        results: of all cases.
-        structures: classes and regions.
-        settings: how they were measured.
-        count: how many cases at most; cases without any error are left out.
+        results: Results of all cases.
+        structures: Classes and regions.
+        settings: How they were measured.
+        count: Largest number of cases; cases without any error are left out.
+
+    Returns:
+        The cases with their pictures.
     """
     worst = [min(one.rows, key=lambda row: (row["dice"], -row["hd_mm"])) for one in results]
     order = sorted(range(len(results)), key=lambda i: (worst[i]["dice"], -worst[i]["hd_mm"], results[i].case.name))
     chosen = [index for index in order if worst[index]["dice"] < 1][:count]
     by_name = {one.name: one for one in structures}
-    return [_draw(results[i].case, worst[i], by_name[str(worst[i]["class"])], settings) for i in chosen]
+    return [_draw(results[i].case, worst[i], by_name[str(worst[i]["structure"])], settings) for i in chosen]
 
 
-def _draw(case: Case, row: Row, structure: Structure, settings: Settings) -> WorstCase:
+def _draw(case: Case, row: Row, structure: Structure, settings: EvaluationSettings) -> WorstCase:
     volumes = read_pair(case, settings)
     masks = [mask_of(volume.array, structure) for volume in volumes]
     reference = volumes[1]
@@ -113,7 +116,7 @@ def _draw(case: Case, row: Row, structure: Structure, settings: Settings) -> Wor
         own = source[axis]
         flipped = orientation[own, 1] < 0
         number = offset[own] + (arrays[0].shape[own] - 1 - k if flipped else k)
-        rgb = _colour(*(np.take(array, k, axis) for array in ras), window=_window(ras[2]))
+        rgb = _color(*(np.take(array, k, axis) for array in ras), window=_window(ras[2]))
         rgb = _isotropic(rgb, [spacing_mm[source[other]] for other in across])
         caption = f"{name}, slice {number + 1} of {shape[own]}"
         text = f"{name} slice of {case.name}: errors of {structure.name}"
@@ -127,7 +130,7 @@ def read_scan(path: Path, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.
     """Read a part of a scan, float32; of several channels the first.
 
     Raises:
-        InputError: the scan does not fit the shape of the reference, or cannot be read.
+        InputError: If the scan does not fit the shape of the reference, or cannot be read.
     """
     header = read_header(path)
     if header.shape[: len(shape)] != shape:
@@ -136,7 +139,7 @@ def read_scan(path: Path, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.
     try:
         return np.asarray(header.dataobj[(*box, *channel)], dtype=np.float32)
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"the scan {path} is damaged or truncated ({error}); copy it again") from error
+        raise InputError(f"the scan {path} is damaged or truncated ({error}); re-copy it") from error
 
 
 def _slice_of_largest_error(prediction: np.ndarray, reference: np.ndarray, axis: int) -> int:
@@ -149,8 +152,8 @@ def _window(scan: np.ndarray) -> tuple[float, float]:
     return float(low), float(max(high, low + 1e-6))
 
 
-def _colour(prediction: np.ndarray, reference: np.ndarray, scan: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Return RGB: the scan in grey, errors in colour, agreement as a veil."""
+def _color(prediction: np.ndarray, reference: np.ndarray, scan: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """Return RGB: the scan in grey, errors in color, agreement as a veil."""
     grey = np.clip((scan - window[0]) / (window[1] - window[0]), 0, 1) * 200
     rgb = np.repeat(grey[..., None], 3, axis=-1)
     parts = (
@@ -158,8 +161,8 @@ def _colour(prediction: np.ndarray, reference: np.ndarray, scan: np.ndarray, win
         (prediction & ~reference, FALSE_POSITIVE, 0.8),
         (~prediction & reference, FALSE_NEGATIVE, 0.8),
     )
-    for mask, colour, weight in parts:
-        rgb[mask] = (1 - weight) * rgb[mask] + weight * np.array(colour)
+    for mask, color, weight in parts:
+        rgb[mask] = (1 - weight) * rgb[mask] + weight * np.array(color)
     return rgb.astype(np.uint8)
 
 

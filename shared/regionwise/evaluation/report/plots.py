@@ -1,4 +1,4 @@
-"""The diagrams of the report, as inline SVG: small, one question each, text as text."""
+"""Diagrams of the report, as inline SVG: small, one question each, text as text."""
 
 import html
 import io
@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from ..measure import Row
 from ..metric_info import metric
 
-# Okabe and Ito's colours, which people with any colour vision can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's colors, which people with any color vision can tell apart.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#555555"
 STYLE = {
     "svg.fonttype": "none",
@@ -34,15 +34,16 @@ WIDTH_INCHES = 3.7
 
 
 def box_plot(rows: Sequence[Row], name: str) -> str:
-    """Draw a metric: a box a structure, a dot a case; crosses are values that the empty-mask policy gave.
+    """Box plot of a metric: one box per structure, one dot per case.
 
-    Each point links to the case's row in the report.
+    A cross marks a value set by the empty-mask policy. Each point links to the case's row in the report.
     """
-    names = list(dict.fromkeys(str(row["class"]) for row in rows if row["status"] != "TN" and row[name] is not None))
+    held = [row for row in rows if row["status"] != "TN" and row[name] is not None]
+    names = list(dict.fromkeys(str(row["structure"]) for row in held))
     with matplotlib.rc_context(STYLE):
         axes = _axes(height=0.9 + 0.42 * len(names))
         for place, structure in enumerate(names):
-            own = [row for row in rows if row["class"] == structure]
+            own = [row for row in rows if row["structure"] == structure]
             values = [row[name] for row in own]
             lines = {part: {"color": GREY} for part in ("boxprops", "whiskerprops", "capprops")}
             median = {"color": "black", "linewidth": 1.6}
@@ -55,7 +56,7 @@ def box_plot(rows: Sequence[Row], name: str) -> str:
                 medianprops=median,
                 **lines,
             )
-            _points(axes, own, values, place + _spread(len(own)), COLOURS[place % len(COLOURS)])
+            _points(axes, own, values, place + _spread(len(own)), COLORS[place % len(COLORS)])
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_title(metric(name).title)
@@ -64,12 +65,12 @@ def box_plot(rows: Sequence[Row], name: str) -> str:
 
 
 def dice_by_volume(rows: Sequence[Row], structure: str) -> str:
-    """Draw Dice against the reference volume of one structure: are small ones worse?"""
-    own = [row for row in rows if row["class"] == structure and row["status"] != "TN"]
+    """Plot Dice against the reference volume of one structure: are small ones worse?"""
+    own = [row for row in rows if row["structure"] == structure and row["status"] != "TN"]
     volumes = [row["reference_volume_ml"] for row in own]
     with matplotlib.rc_context(STYLE):
         axes = _axes(height=2.9)
-        _points(axes, own, volumes, [row["dice"] for row in own], COLOURS[0])
+        _points(axes, own, volumes, [row["dice"] for row in own], COLORS[0])
         positive = [volume for volume in volumes if volume > 0]
         if positive and max(positive) > 30 * min(positive):
             # Linear below the smallest volume, so that a structure the reference lacks keeps its place at 0.
@@ -81,18 +82,18 @@ def dice_by_volume(rows: Sequence[Row], structure: str) -> str:
 
 
 def bland_altman(rows: Sequence[Row], structure: str) -> str:
-    """Draw volume error against mean volume of one structure, with the bias and its limits of agreement."""
-    own = [row for row in rows if row["class"] == structure and row["status"] != "TN"]
+    """Bland-Altman plot of one structure: volume error against mean volume, with bias and limits of agreement."""
+    own = [row for row in rows if row["structure"] == structure and row["status"] != "TN"]
     errors = np.array([row["volume_error_ml"] for row in own], np.float64)
     means = [(row["volume_ml"] + row["reference_volume_ml"]) / 2 for row in own]
     bias, spread = errors.mean(), errors.std(ddof=1) if len(errors) > 1 else 0.0
     with matplotlib.rc_context(STYLE):
         axes = _axes(height=2.9)
-        _points(axes, own, means, errors, COLOURS[0])
+        _points(axes, own, means, errors, COLORS[0])
         axes.axhline(0, color=GREY, linewidth=0.8)
-        axes.axhline(bias, color=COLOURS[1], linewidth=1.4)
+        axes.axhline(bias, color=COLORS[1], linewidth=1.4)
         for limit in (bias - 1.96 * spread, bias + 1.96 * spread) if spread else ():
-            axes.axhline(limit, color=COLOURS[1], linewidth=1, linestyle="--")
+            axes.axhline(limit, color=COLORS[1], linewidth=1, linestyle="--")
         axes.set(xlabel="mean of both volumes (ml)", ylabel="prediction - reference (ml)")
         axes.set_title(f"{structure}\nbias {bias:+.2f} ml, limits ±{1.96 * spread:.2f} ml")
         axes.grid(color="#dddddd", linewidth=0.6)
@@ -100,7 +101,7 @@ def bland_altman(rows: Sequence[Row], structure: str) -> str:
 
 
 def reliability_diagram(title: str, pooled: Mapping[str, Any]) -> str:
-    """Draw observed frequency against stated probability; the area of a dot is its share of the voxels."""
+    """Reliability diagram: observed frequency against stated probability; a dot's area is its share of the voxels."""
     with matplotlib.rc_context(STYLE):
         axes = _axes(height=3.4)
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle="--")
@@ -108,32 +109,32 @@ def reliability_diagram(title: str, pooled: Mapping[str, Any]) -> str:
         x = [pooled["mean_probability"][index] for index in filled]
         y = [pooled["frequency"][index] for index in filled]
         share = np.array([pooled["count"][index] for index in filled]) / sum(pooled["count"])
-        axes.plot(x, y, color=COLOURS[0], linewidth=1)
-        axes.scatter(x, y, s=12 + 150 * share, color=COLOURS[0], alpha=0.8)
+        axes.plot(x, y, color=COLORS[0], linewidth=1)
+        axes.scatter(x, y, s=12 + 150 * share, color=COLORS[0], alpha=0.8)
         axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xlabel="probability", ylabel="frequency")
         axes.set_title(f"{title}\nECE {pooled['ece_pooled']:.4f} pooled, {pooled['ece_per_image']:.4f} per image")
         axes.grid(color="#dddddd", linewidth=0.6)
         return _svg(axes.figure, f"Reliability diagram of {title}")
 
 
-def _points(axes: Axes, rows: Sequence[Row], x: Sequence[float], y: Sequence[float], colour: str) -> None:
+def _points(axes: Axes, rows: Sequence[Row], x: Sequence[float], y: Sequence[float], color: str) -> None:
     measured = np.array([row["status"] == "TP" for row in rows], bool)
     links = np.array([f"#{anchor(str(row['case']))}" for row in rows])
     for chosen, style in ((measured, {"marker": "o", "alpha": 0.55}), (~measured, {"marker": "X", "linewidths": 0.3})):
         if chosen.any():
             dots = axes.scatter(
-                np.asarray(x)[chosen], np.asarray(y)[chosen], s=22, color=colour, edgecolors="white", zorder=3, **style
+                np.asarray(x)[chosen], np.asarray(y)[chosen], s=22, color=color, edgecolors="white", zorder=3, **style
             )
             dots.set_urls(list(links[chosen]))
 
 
 def anchor(case: str) -> str:
-    """Return the HTML id of a case."""
+    """HTML id of a case."""
     return "case-" + re.sub(r"[^A-Za-z0-9_.-]", "_", case)
 
 
 def _spread(n: int) -> np.ndarray:
-    """Return n fixed offsets that keep neighbouring cases apart (golden-ratio sequence)."""
+    """Return n fixed offsets that keep neighboring cases apart (golden-ratio sequence)."""
     return (np.arange(n) * 0.618034 % 1 - 0.5) * 0.36
 
 

@@ -1,0 +1,73 @@
+"""Output folder of a command: no file is overwritten by chance, and results are written together or not at all."""
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from ..errors import InputError
+from ..files import atomic_path
+
+
+def as_folder(out: str | os.PathLike | None, command: str) -> Path:
+    """Convert --out.
+
+    Raises:
+        InputError: If it is missing or empty.
+    """
+    if out is None or not str(out).strip():
+        raise InputError(f"'{command}' needs --out, a folder to write to; see python -m regionwise {command} --help")
+    return Path(out)
+
+
+def check_writable(out: Path) -> None:
+    """Check that a folder can be written to, or made, without making it.
+
+    Raises:
+        InputError: If it, or what it would be made in, is a file or read-only.
+    """
+    place = out
+    while not place.exists() and place != place.parent:
+        if place.is_symlink():
+            raise InputError(f"expected a folder to write to as --out, found a broken link at {place}")
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"expected a folder to write to as --out, found a file at {place}")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {place}: it is read-only")
+
+
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bool = False) -> None:
+    """Check that no file to write is an input, whatever links lead to it, or is there already.
+
+    Args:
+        outputs: Files to write.
+        inputs: Files that are read.
+        overwrite: Accept files that are there already; never inputs.
+
+    Raises:
+        InputError: If a file would be lost.
+    """
+    kept = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in kept:
+            raise InputError(f"{path} is one of the inputs and would be overwritten; choose another --out")
+        if path.is_dir():
+            raise InputError(f"expected to write a file at {path}, found a folder; choose another --out")
+        if not overwrite and (path.exists() or path.is_symlink()):
+            raise InputError(f"{path} is there already; choose another --out, or pass --overwrite to replace it")
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write several UTF-8 text files: all are complete under temporary names before the first gets its own.
+
+    Raises:
+        InputError: If one cannot be written (disk full, read-only folder); then none is.
+    """
+    try:
+        with ExitStack() as stack:
+            for path, text in texts.items():
+                stack.enter_context(atomic_path(path)).write_text(text, encoding="utf-8")
+    except OSError as error:
+        names = ", ".join(path.name for path in texts)
+        raise InputError(f"cannot write {names} to {next(iter(texts)).parent}: {error.strerror or error}") from error
