@@ -60,7 +60,7 @@ def test_a_map_that_is_constant_over_classes_has_no_gradient():
     assert negative_components(np.zeros((3, 0, 4))).shape == (0, 4)
 
 
-def test_triangle_of_a_rectified_voxel_points_to_its_own_class_everywhere():
+def test_triangle_of_a_rectified_voxel_points_to_its_true_class_everywhere():
     points, field = triangle_gradients(np.array([-1.0, 1.0, 1.0]), steps=10)
     assert points.shape == field.shape == (3, 36)
     np.testing.assert_allclose(points.sum(0), 1)
@@ -79,11 +79,11 @@ def test_triangle_of_an_unrectified_voxel_raises_a_wrong_class_somewhere():
         triangle_gradients(np.zeros(3), steps=2)
 
 
-def test_arrows_of_the_drawn_triangle_point_to_the_own_corner():
+def test_arrows_of_the_drawn_triangle_point_to_the_true_corner():
     axes = Figure().subplots()
     draw_triangle(axes, np.array([-1.0, 1.0, 1.0]), ("a", "b", "c"))
     (arrows,) = axes.collections
-    assert (arrows.U < 0).all()  # the own class is the lower left corner
+    assert (arrows.U < 0).all()  # the true class is the lower left corner
     assert {text.get_text() for text in axes.texts} == {"a", "b", "c"}
 
 

@@ -4,11 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from regionwise.distance import batch_distance, chosen_method, label_distance, normalized_distance
+from regionwise.distance import batch_distance, choose_backend, label_distance, normalized_distance
 from regionwise.errors import InputError
 from scipy.ndimage import distance_transform_edt
 
-METHODS = ["edt", "torch"]
+BACKENDS = ["edt", "torch"]
 label_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=3, max_side=9), elements=st.integers(0, 3))
 spacings = st.tuples(*[st.floats(0.25, 6.0, width=32)] * 3)
 
@@ -23,71 +23,71 @@ def by_class(labels: np.ndarray, spacing) -> np.ndarray:
     return result
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_distances_along_a_line_are_those_one_counts(method):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_distances_along_a_line_are_those_one_counts(backend):
     labels = np.array([[0, 0, 0, 1, 1, 2]])
-    assert label_distance(labels, method=method).tolist() == [[3, 2, 1, 1, 1, 1]]
-    assert normalized_distance(labels, method=method) == pytest.approx(np.array([[1, 2 / 3, 1 / 3, 1, 1, 1]]))
+    assert label_distance(labels, backend=backend).tolist() == [[3, 2, 1, 1, 1, 1]]
+    assert normalized_distance(labels, backend=backend) == pytest.approx(np.array([[1, 2 / 3, 1 / 3, 1, 1, 1]]))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_spacing_belongs_to_the_axis_it_is_given_for(method):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_spacing_belongs_to_the_axis_it_is_given_for(backend):
     labels = np.zeros((5, 5), np.uint8)
     labels[2, 2] = 1
-    distance = label_distance(labels, (2.0, 1.0), method)
+    distance = label_distance(labels, (2.0, 1.0), backend)
     assert distance[0, 2] == 4.0
     assert distance[2, 0] == 2.0
     assert distance[0, 0] == pytest.approx(np.hypot(4, 2))
     assert distance[2, 2] == 1.0
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_spacing_of_three_axes(method):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_spacing_of_three_axes(backend):
     labels = np.zeros((3, 3, 3), np.uint8)
     labels[0, 0, 0] = 1
-    distance = label_distance(labels, (3.0, 5.0, 7.0), method)
+    distance = label_distance(labels, (3.0, 5.0, 7.0), backend)
     assert [distance[2, 0, 0], distance[0, 2, 0], distance[0, 0, 2]] == [6.0, 10.0, 14.0]
     assert distance[1, 1, 1] == pytest.approx(np.sqrt(9 + 25 + 49))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_edge_of_the_array_is_no_boundary(method):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_edge_of_the_array_is_no_boundary(backend):
     labels = np.zeros((1, 4), np.uint8)
     labels[0, 3] = 1
-    assert label_distance(labels, method=method).tolist() == [[3, 2, 1, 1]]
+    assert label_distance(labels, backend=backend).tolist() == [[3, 2, 1, 1]]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("value", [0, 2])
-def test_a_label_that_fills_the_array_has_distance_1(method, value):
+def test_a_label_that_fills_the_array_has_distance_1(backend, value):
     labels = np.full((4, 5), value, np.uint8)
-    assert np.isinf(label_distance(labels, method=method)).all()
-    assert (normalized_distance(labels, method=method) == 1).all()
+    assert np.isinf(label_distance(labels, backend=backend)).all()
+    assert (normalized_distance(labels, backend=backend) == 1).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_label_of_one_voxel_has_distance_1(method):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_label_of_one_voxel_has_distance_1(backend):
     labels = np.zeros((7, 7, 7), np.int16)
     labels[3, 3, 3] = 3
-    distance = normalized_distance(labels, method=method)
+    distance = normalized_distance(labels, backend=backend)
     assert distance[3, 3, 3] == 1
     assert distance[0, 0, 0] == 1
     assert distance[3, 3, 2] == pytest.approx(1 / np.sqrt(27))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_no_voxels_give_no_distances(method):
-    assert normalized_distance(np.empty((0, 4), np.uint8), method=method).shape == (0, 4)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_voxels_give_no_distances(backend):
+    assert normalized_distance(np.empty((0, 4), np.uint8), backend=backend).shape == (0, 4)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @given(labels=label_arrays, spacing=st.none() | spacings)
 @settings(deadline=None, derandomize=True, max_examples=60)
-def test_parity_with_scipy_one_class_at_a_time(method, labels, spacing):
+def test_parity_with_scipy_one_class_at_a_time(backend, labels, spacing):
     spacing = None if spacing is None else spacing[: labels.ndim]
     expected = by_class(labels, spacing)
-    np.testing.assert_allclose(label_distance(labels, spacing, method), expected, rtol=2e-6)
-    normalized = normalized_distance(labels, spacing, method)
+    np.testing.assert_allclose(label_distance(labels, spacing, backend), expected, rtol=2e-6)
+    normalized = normalized_distance(labels, spacing, backend)
     assert normalized.dtype == np.float32
     assert ((normalized > 0) & (normalized <= 1)).all()
     for c in np.unique(labels):
@@ -120,36 +120,36 @@ def test_boolean_masks_are_labels_0_and_1():
     assert (normalized_distance(mask) == normalized_distance(mask.astype(np.uint8))).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_memory_layout(method):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_memory_layout(backend):
     base = np.random.default_rng(2).integers(0, 3, (10, 12, 14)).astype(np.uint8)
     spacing = (3.0, 1.0, 0.5)
-    expected = normalized_distance(base, spacing, method)
-    assert (normalized_distance(np.asfortranarray(base), spacing, method) == expected).all()
+    expected = normalized_distance(base, spacing, backend)
+    assert (normalized_distance(np.asfortranarray(base), spacing, backend) == expected).all()
     strided = np.zeros((20, 12, 28), np.uint8)[::2, :, ::-2]
     strided[...] = base
-    assert (normalized_distance(strided, spacing, method) == expected).all()
+    assert (normalized_distance(strided, spacing, backend) == expected).all()
     permuted = base.transpose(2, 0, 1).copy().transpose(1, 2, 0)
-    assert (normalized_distance(permuted, spacing, method) == expected).all()
+    assert (normalized_distance(permuted, spacing, backend) == expected).all()
     base.setflags(write=False)
     before = base.copy()
-    assert (normalized_distance(base, spacing, method) == expected).all()
+    assert (normalized_distance(base, spacing, backend) == expected).all()
     assert (base == before).all()
     tensor = torch.from_numpy(before).permute(2, 1, 0)
-    assert (expected == normalized_distance(tensor, spacing[::-1], method).numpy().T).all()
+    assert (expected == normalized_distance(tensor, spacing[::-1], backend).numpy().T).all()
 
 
 def test_more_labels_than_a_byte_holds():
     labels = np.arange(300).reshape(15, 20).repeat(3, 0)
-    for method in METHODS:
-        assert (label_distance(labels, method=method) == label_distance(labels % 7 + 70000, method=method)).all()
-        assert label_distance(labels, method=method).max() == 1
+    for backend in BACKENDS:
+        assert (label_distance(labels, backend=backend) == label_distance(labels % 7 + 70000, backend=backend)).all()
+        assert label_distance(labels, backend=backend).max() == 1
 
 
 def test_what_comes_out_is_of_the_kind_that_went_in():
     labels = np.eye(5, dtype=np.uint8)
     assert isinstance(normalized_distance(labels), np.ndarray)
-    assert isinstance(normalized_distance(labels, method="torch"), np.ndarray)
+    assert isinstance(normalized_distance(labels, backend="torch"), np.ndarray)
     tensor = normalized_distance(torch.from_numpy(labels))
     assert isinstance(tensor, torch.Tensor)
     assert tensor.dtype == torch.float32
@@ -166,10 +166,10 @@ def test_large_volumes_take_the_threaded_pass_with_the_same_result():
 def test_a_batch_is_each_image_by_itself():
     labels = torch.from_numpy(np.random.default_rng(3).integers(0, 3, (3, 9, 11)))
     labels[1] = 2
-    for method in METHODS:
+    for backend in BACKENDS:
         for normalized, single in ((True, normalized_distance), (False, label_distance)):
-            batch = batch_distance(labels, (1.0, 2.0), normalized, method, 3)
-            assert torch.equal(batch, torch.stack([single(image, (1.0, 2.0), method) for image in labels]))
+            batch = batch_distance(labels, (1.0, 2.0), normalized, backend, 3)
+            assert torch.equal(batch, torch.stack([single(image, (1.0, 2.0), backend) for image in labels]))
 
 
 def test_device_distance_in_small_pieces_is_the_same(monkeypatch):
@@ -179,13 +179,13 @@ def test_device_distance_in_small_pieces_is_the_same(monkeypatch):
     assert torch.equal(batch_distance(labels, (1.0, 2.0, 3.0), False, "torch"), whole)
 
 
-def test_the_method_follows_the_device():
-    assert chosen_method("auto", np.zeros(3)) == "edt"
-    assert chosen_method("auto", torch.zeros(3)) == "edt"
-    assert chosen_method("auto", torch.zeros(3, device="meta")) == "torch"
-    assert chosen_method("torch", torch.zeros(3)) == "torch"
-    with pytest.raises(InputError, match="no distance method 'etd'; did you mean 'edt'"):
-        chosen_method("etd", np.zeros(3))
+def test_the_backend_follows_the_device():
+    assert choose_backend("auto", np.zeros(3)) == "edt"
+    assert choose_backend("auto", torch.zeros(3)) == "edt"
+    assert choose_backend("auto", torch.zeros(3, device="meta")) == "torch"
+    assert choose_backend("torch", torch.zeros(3)) == "torch"
+    with pytest.raises(InputError, match="Unknown distance backend 'etd'; did you mean 'edt'"):
+        choose_backend("etd", np.zeros(3))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -213,9 +213,9 @@ def test_distance_on_the_gpu_agrees_with_edt():
         (np.zeros((2, 2)), (1.0, np.nan), r"got \(1\.0, nan\)"),
     ],
 )
-@pytest.mark.parametrize("method", METHODS)
-def test_what_cannot_be_used_is_said(labels, spacing, message, method):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_cannot_be_used_is_said(labels, spacing, message, backend):
     with pytest.raises(ValueError, match=message):
-        normalized_distance(labels, spacing, method)
+        normalized_distance(labels, spacing, backend)
     with pytest.raises(InputError, match=message):
-        label_distance(labels, spacing, method)
+        label_distance(labels, spacing, backend)

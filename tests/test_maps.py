@@ -69,16 +69,16 @@ def test_the_other_maps_along_a_line():
 def test_parity_with_a_literal_transcription(kind, labels, spacing):
     spacing = None if spacing is None else spacing[: labels.ndim]
     expected = literal(labels, 4, kind, spacing)  # class 3 is always absent
-    for method in ("edt", "torch"):
-        z = region_wise_map(labels, 4, kind, spacing, method=method)
+    for backend in ("edt", "torch"):
+        z = region_wise_map(labels, 4, kind, spacing, backend=backend)
         assert z.dtype == np.float32
         np.testing.assert_allclose(z, expected, rtol=3e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", ["edt", "torch"])
-def test_absent_and_full_classes(kind, method):
-    z = region_wise_map(np.full((4, 5), 1, np.uint8), 3, kind, method=method)
+@pytest.mark.parametrize("backend", ["edt", "torch"])
+def test_absent_and_full_classes(kind, backend):
+    z = region_wise_map(np.full((4, 5), 1, np.uint8), 3, kind, backend=backend)
     off, own = (0, 0) if kind in SIGNED_POWERS else (1, {"rrw": -1, "cao": -1}.get(kind, 0))
     assert (z[[0, 2]] == off).all()
     assert (z[1] == own).all()
@@ -155,7 +155,7 @@ def test_which_maps_are_rectified(kind):
     assert is_rectified(torch.from_numpy(rectify(z, labels)), torch.from_numpy(labels))
 
 
-def test_a_map_that_pushes_away_from_the_own_class_is_not_rectified():
+def test_a_map_that_pushes_away_from_the_true_class_is_not_rectified():
     labels = np.array([[0, 1]])
     assert not is_rectified(-region_wise_map(labels, 2), labels)
     assert not is_rectified(-region_wise_map(labels, 3), labels)
@@ -176,7 +176,7 @@ def test_with_two_classes_the_boundary_map_is_rectified():
         ({"labels": np.zeros(3)}, r"2 or 3 axes, got shape \(3,\)"),
         ({"num_classes": 0}, r"num_classes to be an integer >= 1, got 0"),
         ({"num_classes": 2.5}, r"num_classes to be an integer >= 1, got 2\.5"),
-        ({"kind": "rwr"}, r"no region-wise map 'rwr'; did you mean 'rrw'\? choices: rrw, "),
+        ({"kind": "rwr"}, r"Unknown region-wise map 'rwr'; did you mean 'rrw'\? choices: rrw, "),
         ({"spacing": (1.0, 1.0, 1.0)}, r"expected a spacing of 2 positive numbers"),
         ({"class_weights": (1.0, 2.0)}, r"expected 3 positive class weights, got \[1\.0, 2\.0\]"),
         ({"class_weights": (1.0, 2.0, 0.0)}, r"expected 3 positive class weights, got \[1\.0, 2\.0, 0\.0\]"),

@@ -1,4 +1,4 @@
-"""What a region-wise map does to the gradient: signs per voxel, and the field over the softmax triangle."""
+"""Diagnostics of a region-wise map's gradient: signs per voxel, and the field over the softmax triangle."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ from .nifti import read_labels
 
 
 def logit_gradient(probabilities: np.ndarray, rw_map: np.ndarray) -> np.ndarray:
-    """Return the gradient of a voxel's loss with respect to its logits, up to the factor 1/(N C).
+    """Gradient of a voxel's loss with respect to its logits, up to the factor 1/(N C).
 
     dL/dy_j = p_j sum_k p_k (z_j - z_k) (Eq. 2 of Valverde & Tohka 2022)
 
@@ -35,9 +35,9 @@ def logit_gradient(probabilities: np.ndarray, rw_map: np.ndarray) -> np.ndarray:
 def negative_components(
     rw_map: np.ndarray, probabilities: np.ndarray | None = None, tolerance: float = 1e-9
 ) -> np.ndarray:
-    """Return how many components of each voxel's gradient are negative (Fig. 3 of Valverde & Tohka 2022).
+    """Number of negative components of each voxel's gradient (Fig. 3 of Valverde & Tohka 2022).
 
-    A rectified map has exactly one, that of the voxel's own class, whatever the probabilities are.
+    A rectified map has exactly one, that of the voxel's true class, whatever the probabilities are.
 
     Args:
         rw_map: (C, *spatial).
@@ -53,7 +53,7 @@ def negative_components(
 
 
 def triangle_gradients(map_values: np.ndarray, steps: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradient field over the softmax triangle of three classes (Figs. 2 and 4 of Valverde & Tohka 2022).
+    """Gradient field over the softmax triangle of three classes (Figs. 2 and 4 of Valverde & Tohka 2022).
 
     Args:
         map_values: (3,), the map's values at one voxel.
@@ -64,7 +64,7 @@ def triangle_gradients(map_values: np.ndarray, steps: int = 20) -> tuple[np.ndar
         gradients: float64 (3, K), dL/dy at each.
 
     Raises:
-        InputError: there are not three values, or fewer than three steps, which leave no inner point.
+        InputError: If there are not three values, or fewer than three steps, which leave no inner point.
     """
     values = np.asarray(map_values, np.float64)
     if values.shape != (3,):
@@ -107,7 +107,7 @@ def gradient_figure(labels: np.ndarray, rw_map: np.ndarray, title: str) -> Figur
         title: what to write above.
 
     Returns:
-        The figure: labels, signs and, from three classes on, the triangle of the own class and two others.
+        The figure: labels, signs and, from three classes on, the triangle of the true class and two others.
     """
     negative = negative_components(rw_map)
     num_panels = 3 if len(rw_map) >= 3 else 2
@@ -123,12 +123,12 @@ def gradient_figure(labels: np.ndarray, rw_map: np.ndarray, title: str) -> Figur
         panel.set_axis_off()
     if num_panels == 3:
         voxel = np.unravel_index(negative.argmax(), negative.shape)
-        values, own = rw_map[(slice(None), *voxel)], int(labels[voxel])
-        others = sorted((c for c in range(len(values)) if c != own), key=lambda c: values[c])
-        classes = [own, others[0], others[-1]]
+        values, true = rw_map[(slice(None), *voxel)], int(labels[voxel])
+        others = sorted((c for c in range(len(values)) if c != true), key=lambda c: values[c])
+        classes = [true, others[0], others[-1]]
         names = tuple(f"class {c}: {values[c]:.3g}" for c in classes)
         draw_triangle(panels[2], values[classes], names)
-        panels[2].set_title(f"gradient descent at voxel {tuple(int(i) for i in voxel)}, label {own}")
+        panels[2].set_title(f"gradient descent at voxel {tuple(int(i) for i in voxel)}, label {true}")
     return figure
 
 
@@ -149,7 +149,7 @@ def gradients(
         rectified: draw the rectified form of the map.
 
     Raises:
-        InputError: a file cannot be read, or an argument is none of the above.
+        InputError: If a file cannot be read, or an argument is none of the above.
     """
     volume = read_labels(labels)
     if Path(output).suffix not in (".png", ".pdf", ".svg"):
@@ -185,7 +185,13 @@ class GradientSigns(TensorBoardHandler):
     """Ignite handler: after each epoch, write how many gradient components are negative per voxel to TensorBoard.
 
     It looks at the last batch: ``gradient_signs/mean`` is the mean number per voxel, and ``gradient_signs/single`` the
-    share of voxels with exactly one, which a rectified map makes 1. Costs one more loss with its gradient an epoch.
+    share of voxels with exactly one, which a rectified map makes 1. Costs one more loss with its gradient per epoch.
+
+    Args:
+        loss: called with logits and target.
+        summary_writer: where to write; None makes one in log_dir.
+        log_dir: as in MONAI's TensorBoard handlers.
+        interval: the number of epochs from one value to the next.
     """
 
     def __init__(
@@ -195,14 +201,6 @@ class GradientSigns(TensorBoardHandler):
         log_dir: str | os.PathLike = "./runs",
         interval: int = 1,
     ) -> None:
-        """Take the trainer's loss.
-
-        Args:
-            loss: called with logits and target.
-            summary_writer: where to write; None makes one in log_dir.
-            log_dir: as in MONAI's TensorBoard handlers.
-            interval: the number of epochs from one value to the next.
-        """
         super().__init__(summary_writer, str(log_dir))
         self.loss, self.interval = loss, interval
 

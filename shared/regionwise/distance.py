@@ -1,7 +1,6 @@
 """Exact Euclidean distance from every voxel to the nearest voxel of another label."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
 
 import edt
 import numpy as np
@@ -9,11 +8,9 @@ import torch
 
 from .distance_torch import torch_label_distance, torch_normalize
 from .errors import InputError, did_you_mean
-from .labels import checked_label_tensor, checked_labels, checked_ndim, checked_spacing, plain
+from .labels import Array, as_label_tensor, as_labels, as_spacing, check_ndim, plain
 
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
-
-METHODS = ("auto", "edt", "torch")
+BACKENDS = ("auto", "edt", "torch")
 
 # Voxels handled at a time after the distance pass: what is touched stays in the cache, temporaries stay small.
 _CHUNK = 1 << 16
@@ -21,75 +18,83 @@ _CHUNK = 1 << 16
 _PARALLEL_FROM = 1 << 20
 
 
-def normalized_distance(labels: Array, spacing: Sequence[float] | None = None, method: str = "auto") -> Array:
-    """Return d̂: each voxel's distance to the nearest voxel of another label, as a share of its label's largest.
+def normalized_distance(labels: Array, spacing: Sequence[float] | None = None, backend: str = "auto") -> Array:
+    """Normalized distance d̂: distance to the nearest voxel of another label, divided by the largest one of the label.
 
     d̂_i = d_i / max_{k: label_k = label_i} d_k, with d_i the Euclidean distance between voxel centres. Exact.
 
     Args:
         labels: integers >= 0 of any integer, boolean or floating type, 2-D or 3-D, any memory layout.
         spacing: voxel size along each axis (mm); None means 1 along each.
-        method: "edt" (in CPU memory), "torch" (on the labels' device) or "auto" (edt for labels in CPU memory).
+        backend: "edt" (C++, in CPU memory), "torch" (on the labels' device) or "auto" (edt for labels in CPU memory).
 
     Returns:
         float32 of the labels' shape and kind (NumPy array, or tensor on the same device), in (0, 1]. A label that
         fills the array has no boundary: 1 everywhere.
 
     Raises:
-        InputError: labels are negative, fractional, NaN or neither 2-D nor 3-D; spacing has another length or is not
-            positive.
+        InputError: If labels are negative, fractional, NaN or neither 2-D nor 3-D, or spacing has another length or is
+            not positive.
 
     Source: Valverde & Tohka 2022, Eq. 4.
+
+    Examples:
+        >>> import numpy as np
+        >>> from regionwise.distance import normalized_distance
+        >>> normalized_distance(np.array([[0, 0, 0, 0, 1, 1]])).tolist()
+        [[1.0, 0.75, 0.5, 0.25, 0.5, 1.0]]
+        >>> normalized_distance(np.zeros((1, 3), np.uint8)).tolist()  # no boundary
+        [[1.0, 1.0, 1.0]]
     """
-    checked_ndim(labels)
-    spacing = checked_spacing(spacing, labels.ndim)
-    if chosen_method(method, labels) == "torch":
-        tensor = checked_label_tensor(labels)[None]
+    check_ndim(labels)
+    spacing = as_spacing(spacing, labels.ndim)
+    if choose_backend(backend, labels) == "torch":
+        tensor = as_label_tensor(labels)[None]
         return _like(torch_normalize(torch_label_distance(tensor, spacing), tensor)[0], labels)
-    return _like(edt_normalized_distance(_checked_array(labels), spacing), labels)
+    return _like(edt_normalized_distance(_as_array(labels), spacing), labels)
 
 
-def label_distance(labels: Array, spacing: Sequence[float] | None = None, method: str = "auto") -> Array:
-    """Return each voxel's Euclidean distance to the nearest voxel of another label.
+def label_distance(labels: Array, spacing: Sequence[float] | None = None, backend: str = "auto") -> Array:
+    """Euclidean distance of each voxel to the nearest voxel of another label.
 
     Args:
         labels: as in `normalized_distance`.
         spacing: as in `normalized_distance`.
-        method: as in `normalized_distance`.
+        backend: as in `normalized_distance`.
 
     Returns:
         float32 of the labels' shape and kind, in the unit of spacing; infinity where there is no other label.
 
     Raises:
-        InputError: as in `normalized_distance`.
+        InputError: As in `normalized_distance`.
     """
-    checked_ndim(labels)
-    spacing = checked_spacing(spacing, labels.ndim)
-    if chosen_method(method, labels) == "torch":
-        return _like(torch_label_distance(checked_label_tensor(labels)[None], spacing)[0], labels)
-    return _like(edt_label_distance(_checked_array(labels), spacing), labels)
+    check_ndim(labels)
+    spacing = as_spacing(spacing, labels.ndim)
+    if choose_backend(backend, labels) == "torch":
+        return _like(torch_label_distance(as_label_tensor(labels)[None], spacing)[0], labels)
+    return _like(edt_label_distance(_as_array(labels), spacing), labels)
 
 
-def chosen_method(method: str, labels: np.ndarray | torch.Tensor) -> str:
-    """Return "edt" or "torch": what "auto" means for these labels.
+def choose_backend(backend: str, labels: np.ndarray | torch.Tensor) -> str:
+    """Choose the backend: "edt" or "torch", by the labels' device for "auto".
 
     Raises:
-        InputError: there is no such method.
+        InputError: If there is no such backend.
     """
-    if method not in METHODS:
-        raise InputError(f"there is no distance method '{method}'; {did_you_mean(method, METHODS)}")
-    if method != "auto":
-        return method
+    if backend not in BACKENDS:
+        raise InputError(f"Unknown distance backend '{backend}'; {did_you_mean(backend, BACKENDS)}")
+    if backend != "auto":
+        return backend
     return "torch" if isinstance(labels, torch.Tensor) and labels.device.type != "cpu" else "edt"
 
 
 def edt_label_distance(labels: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
-    """Return `label_distance` of checked labels (integer type, values >= 0)."""
+    """`label_distance` of checked labels (integer type, values >= 0)."""
     return _in_memory_order(lambda array, sizes: _edt(array, sizes), labels, spacing)
 
 
 def edt_normalized_distance(labels: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
-    """Return `normalized_distance` of checked labels (integer type, values >= 0)."""
+    """`normalized_distance` of checked labels (integer type, values >= 0)."""
     return _in_memory_order(_normalized, labels, spacing)
 
 
@@ -117,7 +122,7 @@ def _normalized(labels: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
         return np.ones(labels.shape, np.float32)
     distance = _edt(labels, spacing)
     flat = distance.reshape(-1)
-    # The label of the deepest voxel, mostly the background, goes by plain vector operations; the others by index.
+    # Fast path: normalize the label of the deepest voxel, mostly the background, by vector operations, others by index.
     deepest = flat.argmax()
     peaks = np.zeros(int(labels.max()) + 1, np.float32)
     main = labels.reshape(-1)[deepest]
@@ -142,8 +147,8 @@ def other_voxels(labels: np.ndarray, main: int) -> Iterator[tuple[slice, np.ndar
         yield part, index, flat[part][index]
 
 
-def _checked_array(labels: np.ndarray | torch.Tensor) -> np.ndarray:
-    return checked_labels(plain(labels).cpu().numpy() if isinstance(labels, torch.Tensor) else np.asarray(labels))
+def _as_array(labels: np.ndarray | torch.Tensor) -> np.ndarray:
+    return as_labels(plain(labels).cpu().numpy() if isinstance(labels, torch.Tensor) else np.asarray(labels))
 
 
 def _like(result: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
@@ -156,22 +161,22 @@ def batch_distance(
     labels: torch.Tensor,
     spacing: Sequence[float],
     normalized: bool,
-    method: str = "auto",
+    backend: str = "auto",
     num_labels: int | None = None,
 ) -> torch.Tensor:
-    """Return `normalized_distance` or `label_distance` of each image of a batch of checked labels.
+    """`normalized_distance` or `label_distance` of each image of a batch of checked labels.
 
     Args:
         labels: (B, *spatial), integer type, values >= 0; not checked.
         spacing: voxel size along each spatial axis.
         normalized: which of the two distances.
-        method: as in `normalized_distance`.
+        backend: as in `normalized_distance`.
         num_labels: an upper bound of the labels + 1; given, nothing is read back from the device to find it.
 
     Returns:
         float32 (B, *spatial) on the labels' device.
     """
-    if chosen_method(method, labels) == "torch":
+    if choose_backend(backend, labels) == "torch":
         distance = torch_label_distance(labels, spacing)
         return torch_normalize(distance, labels, num_labels) if normalized else distance
     function = edt_normalized_distance if normalized else edt_label_distance

@@ -1,15 +1,18 @@
-"""What counts as a label array and as a spacing; the checks that maps, losses and transforms share."""
+"""Label arrays and spacings: the conversions and checks that maps, losses and transforms share."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from .errors import InputError
 
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
-def checked_labels(labels: np.ndarray, num_classes: int | None = None) -> np.ndarray:
-    """Return labels as an integer array, after checking that every value is an integer in range.
+
+def as_labels(labels: np.ndarray, num_classes: int | None = None) -> np.ndarray:
+    """Convert labels to an integer array, checking that every value is an integer in range.
 
     Args:
         labels: any integer, boolean or floating type, any shape and memory layout.
@@ -19,7 +22,7 @@ def checked_labels(labels: np.ndarray, num_classes: int | None = None) -> np.nda
         The array itself if it has an integer type, a uint8 view of a boolean one, else an int32 copy.
 
     Raises:
-        InputError: a value is negative, fractional, NaN or not smaller than num_classes.
+        InputError: If a value is negative, fractional, NaN or not smaller than num_classes.
     """
     kind = labels.dtype.kind
     if kind not in "iubf":
@@ -42,17 +45,17 @@ def checked_labels(labels: np.ndarray, num_classes: int | None = None) -> np.nda
     return labels
 
 
-def checked_label_tensor(labels: np.ndarray | torch.Tensor, num_classes: int | None = None) -> torch.Tensor:
-    """Return `checked_labels` for an array or a tensor on any device, as int64 (this waits for the device).
+def as_label_tensor(labels: np.ndarray | torch.Tensor, num_classes: int | None = None) -> torch.Tensor:
+    """Convert an array or a tensor on any device to int64 labels, checked as by `as_labels` (waits for the device).
 
     Raises:
-        InputError: as in `checked_labels`.
+        InputError: As in `as_labels`.
     """
     if isinstance(labels, np.ndarray):
-        return torch.from_numpy(checked_labels(labels, num_classes).astype(np.int64))
+        return torch.from_numpy(as_labels(labels, num_classes).astype(np.int64))
     labels = plain(labels)
     if labels.device.type == "cpu":
-        return checked_label_tensor(labels.numpy(), num_classes)
+        return as_label_tensor(labels.numpy(), num_classes)
     whole = labels.long()
     if labels.is_floating_point() and not torch.equal(whole.to(labels.dtype), labels):
         raise InputError("expected integer labels, found a fraction or NaN")
@@ -65,15 +68,15 @@ def checked_label_tensor(labels: np.ndarray | torch.Tensor, num_classes: int | N
 
 
 def plain(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor without its gradient and without MONAI's metadata, sharing memory."""
+    """Detach a tensor from its gradient and from MONAI's metadata, sharing memory."""
     return tensor.detach().as_subclass(torch.Tensor)
 
 
-def checked_spacing(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
-    """Return spacing as a tuple of floats; None means 1 along each axis.
+def as_spacing(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+    """Convert a spacing to a tuple of floats; None means 1 along each axis.
 
     Raises:
-        InputError: spacing has another length than ndim or holds a value that is not positive and finite.
+        InputError: If spacing has another length than ndim or holds a value that is not positive and finite.
     """
     if spacing is None:
         return (1.0,) * ndim
@@ -83,11 +86,11 @@ def checked_spacing(spacing: Sequence[float] | None, ndim: int) -> tuple[float, 
     return values
 
 
-def checked_ndim(labels: np.ndarray | torch.Tensor) -> None:
-    """Raise unless labels are an array or tensor with 2 or 3 axes.
+def check_ndim(labels: np.ndarray | torch.Tensor) -> None:
+    """Check that labels are an array or tensor with 2 or 3 axes.
 
     Raises:
-        InputError: they are not.
+        InputError: If they are not.
     """
     if not isinstance(labels, np.ndarray | torch.Tensor):
         raise InputError(f"expected labels as a NumPy array or a tensor, got {type(labels).__name__}")

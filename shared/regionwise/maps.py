@@ -1,18 +1,15 @@
-"""Region-wise maps: from labels to the weights that a region-wise loss multiplies the class probabilities with."""
+"""Region-wise maps: the weights, computed from labels, that a region-wise loss multiplies the probabilities with."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from .distance import batch_distance, other_voxels
 from .errors import InputError, did_you_mean
-from .labels import checked_label_tensor, checked_labels, checked_ndim, checked_spacing, plain
+from .labels import Array, as_label_tensor, as_labels, as_spacing, check_ndim, plain
 
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
-
-# Rectified by construction: -m on the voxel's own class, 1 on every other class (m: `own_class_magnitude`).
+# Rectified by construction: -m at the voxel's true class, 1 at every other class (m: `true_class_magnitude`).
 RECTIFIED_KINDS = ("rrw", "active_contour", "cao", "inverse_distance")
 # One distance map per class: -d(i, c)^power inside class c, +d(i, c)^power outside.
 SIGNED_POWERS = {"boundary": 1, "hausdorff_one_sided": 2}
@@ -25,9 +22,9 @@ def region_wise_map(
     kind: str = "rrw",
     spacing: Sequence[float] | None = None,
     class_weights: Sequence[float] | None = None,
-    method: str = "auto",
+    backend: str = "auto",
 ) -> Array:
-    """Return the region-wise map z of a label array: z_ic is the weight of the probability of class c at voxel i.
+    """Region-wise map z of a label array: z_ic is the weight of the probability of class c at voxel i.
 
     With y_i the label of voxel i, d_i its distance to the nearest voxel of another label, d̂_i that distance as a share
     of the label's largest, and d_ic the distance from voxel i to the nearest voxel on the other side of class c's
@@ -48,28 +45,37 @@ def region_wise_map(
         num_classes: C, the background included.
         kind: one of the names above.
         spacing: voxel size along each axis (mm); None means 1 along each.
-        class_weights: emphasis, one positive factor per class: all of z_i is multiplied by that of voxel i's class.
-        method: how distances are computed, see `regionwise.distance.normalized_distance`.
+        class_weights: one positive factor per class: all of z_i is multiplied by that of voxel i's class.
+        backend: implementation of the distance, see `regionwise.distance.normalized_distance`.
 
     Returns:
         float32 (C, *spatial), of the labels' kind (NumPy array, or tensor on the same device).
 
     Raises:
-        InputError: labels, num_classes, kind, spacing or class_weights are not as above.
+        InputError: If labels, num_classes, kind, spacing or class_weights are not as above.
+
+    Examples:
+        >>> import numpy as np
+        >>> from regionwise.maps import region_wise_map
+        >>> labels = np.array([[0, 0, 1, 1]])
+        >>> region_wise_map(labels, num_classes=2).tolist()  # RRW: -d-hat at the true class, 1 at the other
+        [[[-1.0, -0.5, 1.0, 1.0]], [[1.0, 1.0, -0.5, -1.0]]]
+        >>> region_wise_map(labels, 2, "boundary", spacing=(1.0, 1.5))[1].tolist()  # mm, negative inside
+        [[3.0, 1.5, -1.5, -3.0]]
     """
-    checked_ndim(labels)
+    check_ndim(labels)
     check_kind(kind)
     if isinstance(num_classes, bool) or num_classes != int(num_classes) or num_classes < 1:
         raise InputError(f"expected num_classes to be an integer >= 1, got {num_classes}")
-    spacing = checked_spacing(spacing, labels.ndim)
-    weights = checked_class_weights(class_weights, num_classes)
+    spacing = as_spacing(spacing, labels.ndim)
+    weights = as_class_weights(class_weights, num_classes)
     if isinstance(labels, np.ndarray):
-        checked = checked_labels(labels, num_classes)
+        checked = as_labels(labels, num_classes)
         if checked.flags.f_contiguous and not checked.flags.c_contiguous:  # NIfTI's order; handled without a copy
-            z = batch_map(_tensor(checked.T)[None], num_classes, kind, spacing[::-1], weights, method)[0]
+            z = batch_map(_tensor(checked.T)[None], num_classes, kind, spacing[::-1], weights, backend)[0]
             return z.permute(0, *range(labels.ndim, 0, -1)).numpy()
-        return batch_map(_tensor(checked)[None], num_classes, kind, spacing, weights, method)[0].numpy()
-    return batch_map(checked_label_tensor(labels, num_classes)[None], num_classes, kind, spacing, weights, method)[0]
+        return batch_map(_tensor(checked)[None], num_classes, kind, spacing, weights, backend)[0].numpy()
+    return batch_map(as_label_tensor(labels, num_classes)[None], num_classes, kind, spacing, weights, backend)[0]
 
 
 def batch_map(
@@ -78,9 +84,9 @@ def batch_map(
     kind: str,
     spacing: Sequence[float],
     class_weights: torch.Tensor | None = None,
-    method: str = "auto",
+    backend: str = "auto",
 ) -> torch.Tensor:
-    """Return `region_wise_map` of each image of a batch of checked labels.
+    """`region_wise_map` of each image of a batch of checked labels.
 
     Args:
         labels: (B, *spatial), integer type, values from 0 to num_classes - 1; not checked.
@@ -88,7 +94,7 @@ def batch_map(
         kind: as in `region_wise_map`.
         spacing: voxel size along each spatial axis.
         class_weights: float32 (C,), or None.
-        method: as in `region_wise_map`.
+        backend: as in `region_wise_map`.
 
     Returns:
         float32 (B, C, *spatial) on the labels' device.
@@ -96,40 +102,40 @@ def batch_map(
     z = _empty((len(labels), num_classes, *labels.shape[1:]), labels.device)
     if kind in SIGNED_POWERS:
         for c in range(num_classes):
-            z[:, c] = _signed_distance(labels == c, SIGNED_POWERS[kind], spacing, method)
+            z[:, c] = _signed_distance(labels == c, SIGNED_POWERS[kind], spacing, backend)
     else:
-        _scatter(z, labels, own_class_magnitude(labels, num_classes, kind, spacing, method).neg_())
+        _scatter(z, labels, true_class_magnitude(labels, num_classes, kind, spacing, backend).neg_())
     if class_weights is not None:
         z *= class_weights.to(labels.device)[labels.long()][:, None]
     return z
 
 
-def own_class_magnitude(
-    labels: torch.Tensor, num_classes: int, kind: str, spacing: Sequence[float], method: str = "auto"
+def true_class_magnitude(
+    labels: torch.Tensor, num_classes: int, kind: str, spacing: Sequence[float], backend: str = "auto"
 ) -> torch.Tensor:
-    """Return m >= 0 of a rectified kind, whose map is -m on the voxel's own class and 1 on the others.
+    """Magnitude m >= 0 of a rectified kind, whose map is -m at the voxel's true class and 1 at the others.
 
     Args:
         labels: as in `batch_map`.
         num_classes: C.
         kind: one of RECTIFIED_KINDS.
         spacing: as in `batch_map`.
-        method: as in `region_wise_map`.
+        backend: as in `region_wise_map`.
 
     Returns:
         float32 (B, *spatial) on the labels' device, in [0, 1].
     """
     if kind == "rrw":
-        return batch_distance(labels, spacing, True, method, num_classes)
+        return batch_distance(labels, spacing, True, backend, num_classes)
     if kind == "inverse_distance":
-        return min(spacing) / batch_distance(labels, spacing, False, method, num_classes)
+        return min(spacing) / batch_distance(labels, spacing, False, backend, num_classes)
     return torch.full(labels.shape, 1.0 if kind == "cao" else 0.0, device=labels.device)
 
 
 def rectify(rw_map: Array, labels: Array) -> Array:
-    """Return the rectified map: at each voxel, the values of all classes but its own are replaced by their mean.
+    """Rectify a map: at each voxel, replace the values of all classes but the true one by their mean.
 
-    The value of the voxel's own class and the sum over classes stay. A map that is rectified stays as it is.
+    The value of the voxel's true class and the sum over classes stay. A map that is rectified stays as it is.
 
     Args:
         rw_map: float (C, *spatial).
@@ -139,20 +145,20 @@ def rectify(rw_map: Array, labels: Array) -> Array:
         Of the map's shape, type and kind. With one class there is nothing to replace: a copy.
 
     Raises:
-        InputError: shapes do not fit, or labels are not integers from 0 to C - 1.
+        InputError: If shapes do not fit, or labels are not integers from 0 to C - 1.
 
     Source: the rectification principle of Valverde & Tohka 2022.
     """
-    z, own = _map_and_own_class(rw_map, labels)
-    off = z.masked_fill(own, 0).sum(0, keepdim=True) / max(len(z) - 1, 1)
-    result = torch.where(own, z, off)
+    z, true = _map_and_true_class(rw_map, labels)
+    off = z.masked_fill(true, 0).sum(0, keepdim=True) / max(len(z) - 1, 1)
+    result = torch.where(true, z, off)
     return result.numpy() if isinstance(rw_map, np.ndarray) else result
 
 
 def is_rectified(rw_map: Array, labels: Array, tolerance: float = 1e-6) -> bool:
-    """Return whether, at every voxel, all classes but its own have the same value, and its own has no larger one.
+    """Tell whether, at every voxel, all classes but the true one have the same value, and the true one no larger one.
 
-    Then gradient descent raises the logit of the voxel's own class only, whatever the prediction is.
+    Then gradient descent raises the logit of the voxel's true class only, whatever the prediction is.
 
     Args:
         rw_map: float (C, *spatial).
@@ -160,33 +166,33 @@ def is_rectified(rw_map: Array, labels: Array, tolerance: float = 1e-6) -> bool:
         tolerance: the largest difference that counts as none, relative to the map's largest magnitude.
 
     Raises:
-        InputError: as in `rectify`.
+        InputError: As in `rectify`.
     """
-    z, own = _map_and_own_class(rw_map, labels)
+    z, true = _map_and_true_class(rw_map, labels)
     if not z.numel() or len(z) == 1:
         return True
     margin = tolerance * float(z.abs().max())
-    lowest = z.masked_fill(own, torch.inf).amin(0)
-    highest = z.masked_fill(own, -torch.inf).amax(0)
-    on = z.masked_fill(~own, 0).sum(0)
+    lowest = z.masked_fill(true, torch.inf).amin(0)
+    highest = z.masked_fill(true, -torch.inf).amax(0)
+    on = z.masked_fill(~true, 0).sum(0)
     return bool(((highest - lowest <= margin) & (on <= lowest + margin)).all())
 
 
 def check_kind(kind: str) -> None:
-    """Raise unless kind names a map.
+    """Check that kind names a map.
 
     Raises:
-        InputError: it does not; the message suggests the nearest.
+        InputError: If it does not; the message suggests the nearest.
     """
     if kind not in KINDS:
-        raise InputError(f"there is no region-wise map '{kind}'; {did_you_mean(kind, KINDS)}")
+        raise InputError(f"Unknown region-wise map '{kind}'; {did_you_mean(kind, KINDS)}")
 
 
-def checked_class_weights(class_weights: Sequence[float] | None, num_classes: int | None) -> torch.Tensor | None:
-    """Return class weights as a float32 tensor, or None.
+def as_class_weights(class_weights: Sequence[float] | None, num_classes: int | None) -> torch.Tensor | None:
+    """Convert class weights to a float32 tensor; None stays.
 
     Raises:
-        InputError: they are not positive and finite, or not num_classes (None: any number) of them.
+        InputError: If they are not positive and finite, or not num_classes (None: any number) of them.
     """
     if class_weights is None:
         return None
@@ -198,38 +204,38 @@ def checked_class_weights(class_weights: Sequence[float] | None, num_classes: in
     return weights
 
 
-def _signed_distance(inside: torch.Tensor, power: int, spacing: Sequence[float], method: str) -> torch.Tensor:
-    """Return the distance to the other side of a mask's boundary, negative inside; 0 where there is no boundary."""
-    distance = batch_distance(inside.to(torch.uint8), spacing, False, method, 2)
+def _signed_distance(inside: torch.Tensor, power: int, spacing: Sequence[float], backend: str) -> torch.Tensor:
+    """Distance to the other side of a mask's boundary, negative inside; 0 where there is no boundary."""
+    distance = batch_distance(inside.to(torch.uint8), spacing, False, backend, 2)
     distance = distance.masked_fill_(distance.isinf(), 0).pow_(power)
     return torch.where(inside, -distance, distance)
 
 
-def _scatter(z: torch.Tensor, labels: torch.Tensor, own: torch.Tensor) -> None:
-    """Fill z with 1, and with ``own`` at each voxel's own class."""
+def _scatter(z: torch.Tensor, labels: torch.Tensor, true: torch.Tensor) -> None:
+    """Fill z with 1, and with ``true`` at each voxel's true class."""
     if z.device.type != "cpu":
-        z.fill_(1).scatter_(1, labels[:, None].long(), own[:, None])
+        z.fill_(1).scatter_(1, labels[:, None].long(), true[:, None])
         return
-    z.fill_(1)  # on all threads: where new memory is slow to come, each brings its own part
+    z.fill_(1)  # first touch on all threads: page faults dominate for large arrays
     # scatter needs 64-bit indices, which for a whole volume cost more than the map.
-    for z_image, labels_image, own_image in zip(
-        z.flatten(2).numpy(), labels.numpy(), own.flatten(1).numpy(), strict=True
+    for z_image, labels_image, true_image in zip(
+        z.flatten(2).numpy(), labels.numpy(), true.flatten(1).numpy(), strict=True
     ):
         main = labels_image.flat[0] if labels_image.size else 0
         for part, index, label in other_voxels(labels_image, main):
-            piece = own_image[part]
+            piece = true_image[part]
             z_image[main, part] = piece
             z_image[main, part][index] = 1
             z_image[label, part.start + index] = piece[index]
 
 
-def _map_and_own_class(rw_map: Array, labels: Array) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the map as a tensor and the mask (C, *spatial) of each voxel's own class."""
-    checked_ndim(labels)
+def _map_and_true_class(rw_map: Array, labels: Array) -> tuple[torch.Tensor, torch.Tensor]:
+    """Convert the map to a tensor, and return it with the mask (C, *spatial) of each voxel's true class."""
+    check_ndim(labels)
     if tuple(rw_map.shape[1:]) != tuple(labels.shape) or rw_map.ndim != labels.ndim + 1:
         raise InputError(f"expected a map of shape (C, {', '.join(map(str, labels.shape))}), got {tuple(rw_map.shape)}")
     z = plain(rw_map) if isinstance(rw_map, torch.Tensor) else _tensor(rw_map)
-    checked = checked_label_tensor(labels, len(z)).to(z.device)
+    checked = as_label_tensor(labels, len(z)).to(z.device)
     classes = torch.arange(len(z), device=z.device).view(-1, *[1] * labels.ndim)
     return z, checked[None] == classes
 

@@ -1,4 +1,7 @@
-"""MONAI dictionary transforms that make a label's normalised distance travel with it."""
+"""MONAI dictionary transforms for training loops of your own: a label's normalized distance travels with it.
+
+The bundles do not use them: their data store holds the distance (`regionwise.data.PatchDataset`).
+"""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -17,7 +20,25 @@ class NormalizedDistanced(MapTransform):
     """Add d̂ of a label map (see `regionwise.distance.normalized_distance`) under a key of its own.
 
     The result has the label's affine and history, so that later spatial transforms called with both keys move both
-    alike: nearest neighbour for the label, bilinear for d̂. Computed before them, d̂ is that of the whole volume.
+    alike: nearest neighbor for the label, bilinear for d̂. Computed before them, d̂ is that of the whole volume.
+
+    Args:
+        keys: the label map's key, (1, *spatial) integers >= 0, 2-D or 3-D.
+        output_key: where d̂ goes: float32 (1, *spatial).
+        spacing: "affine": the voxel size in mm, from the label's affine (MetaTensor); None: voxel units; or numbers,
+            one per spatial axis.
+        backend: see `regionwise.distance.normalized_distance`.
+        allow_missing_keys: do nothing for data without the key.
+
+    Raises:
+        InputError: If there is more than one key, or a word other than "affine".
+
+    Examples:
+        >>> import torch
+        >>> from regionwise.transforms import NormalizedDistanced
+        >>> data = {"label": torch.tensor([[[0, 0, 1, 1]]])}
+        >>> NormalizedDistanced(spacing=None)(data)["distance"].tolist()
+        [[[1.0, 0.5, 0.5, 1.0]]]
     """
 
     def __init__(
@@ -25,34 +46,21 @@ class NormalizedDistanced(MapTransform):
         keys: KeysCollection = "label",
         output_key: str = "distance",
         spacing: str | Sequence[float] | None = "affine",
-        method: str = "auto",
+        backend: str = "auto",
         allow_missing_keys: bool = False,
     ) -> None:
-        """Choose the keys and the unit.
-
-        Args:
-            keys: the label map's key, (1, *spatial) integers >= 0, 2-D or 3-D.
-            output_key: where d̂ goes: float32 (1, *spatial).
-            spacing: "affine": the voxel size in mm, from the label's affine (MetaTensor); None: voxel units; or
-                numbers, one per spatial axis.
-            method: see `regionwise.distance.normalized_distance`.
-            allow_missing_keys: do nothing for data without the key.
-
-        Raises:
-            InputError: more than one key, or a word other than "affine".
-        """
         super().__init__(keys, allow_missing_keys)
         if len(self.keys) != 1:
             raise InputError(f"expected the key of one label map, got {list(self.keys)}")
         if isinstance(spacing, str) and spacing != "affine":
             raise InputError(f"expected spacing 'affine', None or one number per axis, got '{spacing}'")
-        self.output_key, self.spacing, self.method = output_key, spacing, method
+        self.output_key, self.spacing, self.backend = output_key, spacing, backend
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        """Return the data with d̂ added.
+        """Add d̂ to the data.
 
         Raises:
-            InputError: the label has another number of channels than one, or no affine where one is needed, or is
+            InputError: If the label has another number of channels than one, or no affine where one is needed, or is
                 refused by `normalized_distance`.
         """
         result = dict(data)
@@ -62,7 +70,7 @@ class NormalizedDistanced(MapTransform):
                 raise InputError(f"expected '{key}' with one channel (1, *spatial), got shape {tuple(label.shape)}")
             spacing = self._spacing_mm(key, label) if self.spacing == "affine" else self.spacing
             array = plain(label) if isinstance(label, torch.Tensor) else label
-            distance = normalized_distance(array[0], spacing, self.method)[None]
+            distance = normalized_distance(array[0], spacing, self.backend)[None]
             result[self.output_key] = convert_to_dst_type(distance, label, dtype=torch.float32)[0]
         return result
 
@@ -79,29 +87,27 @@ class StackTargetd(MapTransform):
     """Stack a label map and its d̂ to the target of a region-wise loss: float32 (2, *spatial).
 
     The d̂ by itself is dropped from the data, so that a batch does not carry it twice.
+
+    Args:
+        keys: the label map's key and that of d̂, each (1, *spatial).
+        output_key: where the target goes; by default it takes the label's place, because ignite's trainers hand only
+            that to the loss.
+
+    Raises:
+        InputError: If there are not two keys.
     """
 
     def __init__(self, keys: KeysCollection = ("label", "distance"), output_key: str = "label") -> None:
-        """Choose the keys.
-
-        Args:
-            keys: the label map's key and that of d̂, each (1, *spatial).
-            output_key: where the target goes; by default it takes the label's place, because ignite's trainers hand
-                only that to the loss.
-
-        Raises:
-            InputError: not two keys.
-        """
         super().__init__(keys)
         if len(self.keys) != 2:
             raise InputError(f"expected the keys of a label map and of its distance, got {list(self.keys)}")
         self.output_key = output_key
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        """Return the data with the target added.
+        """Add the target to the data.
 
         Raises:
-            InputError: the two are not (1, *spatial) with the same spatial shape.
+            InputError: If the two are not (1, *spatial) with the same spatial shape.
         """
         label, distance = (data[key] for key in self.keys)
         if label.shape != distance.shape or label.shape[0] != 1:

@@ -249,7 +249,7 @@ def test_class_weights_fit_the_loss_and_the_classes():
     (problem,) = find_value_problems({"loss": "rrw", "class_weights": [1, 2], "num_classes": 3})
     assert problem == "expected --class_weights of 3 numbers, one per class, found [1, 2]"
     (problem,) = find_value_problems({"loss": "dice", "class_weights": [1, 2, 2], "num_classes": 3})
-    assert problem == "loss 'dice' has no region-wise map, so class_weights would do nothing: leave it out"
+    assert problem == "Loss 'dice' has no region-wise map, so class_weights would do nothing: leave it out"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from regionwise.distance import normalized_distance
 from regionwise.errors import InputError
-from regionwise.losses import LOSS_NAMES, RegionWiseLoss, make_loss, needs_distance
+from regionwise.losses import LOSS_NAMES, RegionWiseLoss, make_loss
 from regionwise.maps import KINDS
 
 from .test_region_wise import batch, same_value_and_gradient
@@ -97,26 +97,13 @@ def test_every_name_of_the_design_is_there():
     assert {"rrw+dice:equal", "boundary+ce:gradual"} <= set(LOSS_NAMES)
 
 
-def test_which_losses_a_distance_saves_work():
-    assert [name for name in LOSS_NAMES if needs_distance(name)] == [
-        "rrw",
-        "rrw:annealed",
-        "rrw:q=0.5",
-        "wce_rrw",
-        "rrw+dice:equal",
-        "rrw+dice:gradual",
-        "rrw+ce:equal",
-        "rrw+ce:gradual",
-    ]
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("rrv", r"Unknown loss 'rrv'; did you mean 'rrw'\? choices: rrw, .*<map>\+<dice\|ce>:<equal\|gradual>"),
         ("dise", r"Unknown loss 'dise'; did you mean 'dice'"),
         ("bondary+ce:equal", r"'bondary'\? did you mean 'boundary'"),
-        ("rrw+dise:equal", r"loss 'rrw\+dise:equal' is not of the form <map>\+.*'dise'\? did you mean 'dice'"),
+        ("rrw+dise:equal", r"Loss 'rrw\+dise:equal' is not of the form <map>\+.*'dise'\? did you mean 'dice'"),
         ("rrw+dice:gradul", r"did you mean 'gradual'\? choices: equal, gradual"),
         ("rrw+dice", r"is not of the form.*choices: equal, gradual"),
         ("", r"Unknown loss ''; choices"),
@@ -124,13 +111,12 @@ def test_which_losses_a_distance_saves_work():
     ],
 )
 def test_an_unknown_name_gets_the_nearest(name, message):
-    for function in (make_loss, needs_distance):
-        with pytest.raises(InputError, match=message):
-            function(name)
+    with pytest.raises(InputError, match=message):
+        make_loss(name)
 
 
 def test_class_weights_for_a_loss_without_a_map_are_refused():
-    with pytest.raises(InputError, match="loss 'dice' has no region-wise map"):
+    with pytest.raises(InputError, match="Loss 'dice' has no region-wise map"):
         make_loss("dice", class_weights=(1.0, 2.0))
 
 

@@ -1,3 +1,4 @@
+import monai.losses
 import pytest
 import torch
 from monai.networks.nets import DynUNet
@@ -5,6 +6,7 @@ from regionwise.errors import InputError
 from regionwise.losses import LOSS_NAMES, DeepSupervisionLoss, make_loss
 from regionwise.losses.deep_supervision import nearest
 
+from .test_by_name import with_distance
 from .test_region_wise import batch, same_value_and_gradient
 
 
@@ -94,7 +96,29 @@ def test_any_loss_of_logits_and_target_can_be_wrapped():
     torch.testing.assert_close(wrapped([logits, torch.ones_like(logits)], target), expected)
 
 
-def test_what_cannot_be_used_is_said():
+@pytest.mark.parametrize(
+    "loss",
+    [
+        monai.losses.DiceCELoss(to_onehot_y=True, softmax=True),
+        monai.losses.FocalLoss(to_onehot_y=True, use_softmax=True),
+        monai.losses.TverskyLoss(to_onehot_y=True, softmax=True),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)
+@pytest.mark.parametrize("shape", [(2, 12, 8), (1, 8, 12, 8)])
+def test_a_monai_loss_gets_the_labels_with_either_target(loss, shape):
+    logits, labels = batch(shape, 3)
+    stacked = torch.stack(
+        [logits, enlarge(logits[(..., *[slice(None, None, 2)] * (len(shape) - 1))], [2] * (len(shape) - 1))], 1
+    )
+    wrapped = DeepSupervisionLoss(loss, level_strides=[None, 2])
+    half = (..., *[slice(None, None, 2)] * (len(shape) - 1))
+    expected = (2 * loss(logits, labels) + loss(logits[half], labels[half])) / 3
+    same_value_and_gradient(logits, wrapped(stacked, with_distance(labels)), expected)
+    assert torch.equal(wrapped(stacked, labels), wrapped(stacked, with_distance(labels)))
+
+
+def test_invalid_arguments_raise():
     logits, labels = batch((2, 6, 6), 3)
     loss = make_loss("rrw")
     stacked = torch.stack([logits] * 3, 1)

@@ -6,7 +6,7 @@ from ignite.engine import Engine
 from regionwise.errors import InputError
 from regionwise.losses import ANNEALING, DeepSupervisionLoss, GeneralizedRectifiedLoss, LossSchedule, RegionWiseLoss
 from regionwise.losses import make_loss as named
-from regionwise.maps import RECTIFIED_KINDS, own_class_magnitude
+from regionwise.maps import RECTIFIED_KINDS, true_class_magnitude
 
 from .test_region_wise import batch, same_value_and_gradient
 
@@ -16,7 +16,7 @@ gradient_of = torch.autograd.grad
 
 def weights_of(labels, num_classes, kind, class_weights):
     """Return w = (1 + m) c, float64."""
-    magnitude = own_class_magnitude(labels[:, 0], num_classes, kind, (1.0,) * (labels.ndim - 2))
+    magnitude = true_class_magnitude(labels[:, 0], num_classes, kind, (1.0,) * (labels.ndim - 2))
     return (1 + magnitude.double()) * torch.tensor(class_weights).double()[labels[:, 0]]
 
 
@@ -69,8 +69,8 @@ def test_q_of_one_is_the_region_wise_loss_and_a_constant(kind, class_weights):
     general = GeneralizedRectifiedLoss(1, kind, class_weights=class_weights)(logits, labels)
     paper = RegionWiseLoss(kind, class_weights=class_weights)(logits, labels)
     weights = weights_of(labels, 3, kind, class_weights or (1.0, 1.0, 1.0))
-    emphasis = torch.tensor(class_weights or (1.0, 1.0, 1.0))[labels[:, 0]]
-    torch.testing.assert_close(general - paper, (weights - emphasis).float().mean() / 3)
+    voxel_weights = torch.tensor(class_weights or (1.0, 1.0, 1.0))[labels[:, 0]]
+    torch.testing.assert_close(general - paper, (weights - voxel_weights).float().mean() / 3)
     assert torch.equal(gradient_of(general, logits)[0], gradient_of(paper, logits)[0])
 
 

@@ -161,7 +161,7 @@ def test_label_types(dtype):
 def test_on_the_fly_distances_by_either_method_agree():
     logits, labels = batch((2, 16, 12), 3)
     for kind in KINDS:
-        values = [RegionWiseLoss(kind, method=method)(logits, labels) for method in ("edt", "torch")]
+        values = [RegionWiseLoss(kind, backend=backend)(logits, labels) for backend in ("edt", "torch")]
         torch.testing.assert_close(*values)
 
 
@@ -201,12 +201,12 @@ def test_labels_that_are_no_class_are_said(value, message):
 
 
 def test_settings_that_cannot_be_used_are_said():
-    with pytest.raises(InputError, match="no region-wise map 'rwr'; did you mean 'rrw'"):
+    with pytest.raises(InputError, match="Unknown region-wise map 'rwr'; did you mean 'rrw'"):
         RegionWiseLoss("rwr")
-    with pytest.raises(InputError, match="no target form 'maps'; did you mean 'map'"):
+    with pytest.raises(InputError, match="Unknown target form 'maps'; did you mean 'map'"):
         RegionWiseLoss(target="maps")
-    with pytest.raises(InputError, match="no distance method 'gpu'"):
-        RegionWiseLoss(method="gpu")
+    with pytest.raises(InputError, match="Unknown distance backend 'gpu'"):
+        RegionWiseLoss(backend="gpu")
     with pytest.raises(InputError, match="a finished map holds both"):
         RegionWiseLoss(target="map", spacing=(1.0, 1.0))
     with pytest.raises(InputError, match="expected positive class weights"):

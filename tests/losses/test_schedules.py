@@ -12,7 +12,7 @@ def test_weights_by_epoch():
     assert schedule_weights("gradual", 0) == (1, 0)
     assert schedule_weights("gradual", 30) == pytest.approx((0.7, 0.3))
     assert schedule_weights("gradual", 99) == schedule_weights("gradual", 300) == pytest.approx((0.01, 0.99))
-    with pytest.raises(InputError, match="no schedule 'gradal'; did you mean 'gradual'"):
+    with pytest.raises(InputError, match="Unknown schedule 'gradal'; did you mean 'gradual'"):
         schedule_weights("gradal", 0)
 
 

@@ -1,7 +1,7 @@
 """Region-wise losses, the losses they are compared with, and what trains with them."""
 
 from .base import LabelLoss
-from .by_name import LOSS_NAMES, make_loss, needs_distance
+from .by_name import LOSS_NAMES, make_loss
 from .deep_supervision import DeepSupervisionLoss
 from .dice import DiceCELoss, DiceLoss
 from .generalized import ANNEALING, GeneralizedRectifiedLoss
@@ -24,7 +24,6 @@ __all__ = [
     "ScheduledLoss",
     "WeightedCrossEntropyLoss",
     "make_loss",
-    "needs_distance",
     "schedule_weights",
     "set_progress",
 ]

@@ -1,4 +1,4 @@
-"""What the losses share: one form of target, float32 arithmetic, and a target that is prepared once for many logits."""
+"""Base class of the losses: one form of target, float32 arithmetic, and a target prepared once for many logits."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from ..labels import checked_label_tensor, plain
+from ..labels import as_label_tensor, plain
+
+# Interpolation and float16 may leave a d̂ slightly outside [0, 1].
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Target:
 
     Attributes:
         labels: int64 (B, *spatial).
-        distance: float32 (B, *spatial), d̂ as the data pipeline gave it, or None.
+        distance: float32 (B, *spatial), the normalized distance d̂ from the data pipeline, or None.
     """
 
     labels: torch.Tensor
@@ -24,69 +27,132 @@ class Target:
 
 
 class LabelLoss(torch.nn.Module, ABC):
-    """A loss of logits (B, C, *spatial) against labels (B, 1, *spatial), or labels and d̂ (B, 2, *spatial).
+    """Loss of logits (B, C, *spatial) against labels (B, 1, *spatial), or labels and d̂ (B, 2, *spatial).
 
     A subclass says what it derives from the target alone (`prepare`) and the loss value (`compute`). Deep supervision
     prepares a target once for all logits of one resolution.
     """
 
+    _seen = False  # whether a target was checked; see `split`
+
     def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Return the loss value.
+        """Compute the loss.
 
         Args:
             logits: (B, C, *spatial), 2-D or 3-D, any floating type; half and bfloat16 are computed with in float32.
-            target: (B, 1, *spatial) integers from 0 to C - 1 in any type, or (B, 2, *spatial) those and d̂. Values are
-                checked on the CPU; on another device, checking would wait for it.
+            target: (B, 1, *spatial) integers from 0 to C - 1 in any type, or (B, 2, *spatial): those, and d̂ in [0, 1].
+                Not one-hot. Values are checked on the CPU; on another device only in the first call, because every
+                check waits for the device.
 
         Returns:
             A scalar tensor, float32 (float64 for float64 logits).
 
         Raises:
-            InputError: shapes do not fit, or (on the CPU) labels are not integers from 0 to C - 1.
+            InputError: If shapes do not fit, labels are not integers from 0 to C - 1, d̂ is outside [0, 1], or the
+                target is one-hot.
         """
         return self.compute(logits, self.prepare(logits, target))
 
     def prepare(self, logits: torch.Tensor, target: torch.Tensor) -> Any:
-        """Return what `compute` needs of the target for logits of this shape."""
-        raise_unless_fitting(logits, target)
-        return split_target(target, logits.shape[1])
+        """Derive what `compute` needs from the target, for logits of this shape."""
+        return self.split(logits, target)
 
     @abstractmethod
     def compute(self, logits: torch.Tensor, prepared: Any) -> torch.Tensor:
-        """Return the loss value for a prepared target."""
+        """Compute the loss for a prepared target."""
+
+    def split(self, logits: torch.Tensor, target: torch.Tensor) -> Target:
+        """Split a target into labels and d̂, checked as `forward` says."""
+        check_target(logits, target)
+        check = target.device.type == "cpu" or not self._seen
+        self._seen = True
+        return split_target(target, logits.shape[1], check)
 
 
-def raise_unless_fitting(logits: torch.Tensor, target: torch.Tensor, channels: tuple[int, ...] = (1, 2)) -> None:
-    """Raise unless logits and target have fitting shapes and the target one of these numbers of channels.
+def check_target(logits: torch.Tensor, target: torch.Tensor, channels: tuple[int, ...] = (1, 2)) -> None:
+    """Check that logits and target are tensors of fitting shapes.
+
+    Args:
+        logits: expected (B, C, *spatial) with 2 or 3 spatial axes.
+        target: expected (B, K, *spatial).
+        channels: the values that K may have.
 
     Raises:
-        InputError: they have not.
+        InputError: If they are not.
     """
+    for name, value in (("logits", logits), ("target", target)):
+        if not isinstance(value, torch.Tensor):
+            kind = f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
+            raise InputError(f"expected {name} as a torch tensor, got {kind}; torch.as_tensor converts it")
     if logits.ndim not in (4, 5):
         raise InputError(f"expected logits (B, C, *spatial) with 2 or 3 spatial axes, got shape {tuple(logits.shape)}")
     fits = target.ndim == logits.ndim and target.shape[0] == logits.shape[0] and target.shape[2:] == logits.shape[2:]
     if not fits or target.shape[1] not in channels:
         spatial = ", ".join(str(size) for size in logits.shape[2:])
         number = " or ".join(str(channel) for channel in channels)
+        one_hot = "; a one-hot target becomes labels by target.argmax(1, keepdim=True)"
         raise InputError(
             f"expected a target of shape ({logits.shape[0]}, {number}, {spatial}) for logits of shape "
-            f"{tuple(logits.shape)}, got {tuple(target.shape)}"
+            f"{tuple(logits.shape)}, got {tuple(target.shape)}{one_hot if target.shape == logits.shape else ''}"
         )
 
 
-def split_target(target: torch.Tensor, num_classes: int) -> Target:
+def split_target(target: torch.Tensor, num_classes: int, check: bool = True) -> Target:
     """Split (B, 1 or 2, *spatial) into labels and d̂.
 
+    Args:
+        target: labels, or labels and d̂.
+        num_classes: C.
+        check: check the values, which on another device than the CPU waits for it.
+
     Raises:
-        InputError: on the CPU, a label is not an integer from 0 to num_classes - 1.
+        InputError: If checked, and a label is not an integer from 0 to num_classes - 1, d̂ is outside [0, 1], or the
+            target is one-hot.
     """
     target = plain(target)
-    labels = target[:, 0]
-    labels = checked_label_tensor(labels, num_classes) if labels.device.type == "cpu" else labels.long()
-    return Target(labels, target[:, 1].float() if target.shape[1] == 2 else None)
+    labels, distance = target[:, 0], target[:, 1].float() if target.shape[1] == 2 else None
+    labels = as_label_tensor(labels, num_classes) if check else labels.long()
+    if check and distance is not None:
+        check_distance(labels, distance)
+    return Target(labels, distance)
+
+
+def check_distance(labels: torch.Tensor, distance: torch.Tensor) -> None:
+    """Check that the second channel of a target is a normalized distance d̂, not one half of a one-hot target.
+
+    d̂ is positive at every voxel of an image; augmentation leaves 0 only outside it, where the label is 0. So a target
+    of zeros and ones that has 0 at a labeled voxel holds something else: with two classes mostly one-hot labels, whose
+    first channel, taken for labels, would train the inverse.
+
+    Args:
+        labels: int64 (B, *spatial).
+        distance: float32 (B, *spatial).
+
+    Raises:
+        InputError: If d̂ is outside [0, 1] or NaN, or the target is one-hot.
+    """
+    if not distance.numel():
+        return
+    lowest, highest = (float(value) for value in torch.aminmax(distance))
+    if not (lowest >= -_ROUNDING and highest <= 1 + _ROUNDING):
+        raise InputError(
+            "expected a target (B, 2, *spatial) of labels and normalized distance d̂ in [0, 1], found values from "
+            f"{lowest:.4g} to {highest:.4g} in its second channel; regionwise.distance.normalized_distance computes d̂"
+        )
+    if lowest == 0 and not _is_distance(labels, distance):
+        raise InputError(
+            "expected a target (B, 2, *spatial) of labels and normalized distance d̂, found zeros and ones, as in a "
+            "one-hot target (or of overlapping regions); pass labels (B, 1, *spatial): one-hot ones by "
+            "target.argmax(1, keepdim=True), in MONAI's losses without to_onehot_y"
+        )
+
+
+def _is_distance(labels: torch.Tensor, distance: torch.Tensor) -> bool:
+    """Say whether d̂ is positive at every labeled voxel, or has values between 0 and 1."""
+    return not bool(((labels > 0) & (distance == 0)).any()) or bool(((distance > 0) & (distance < 1)).any())
 
 
 def at_least_float32(logits: torch.Tensor) -> torch.Tensor:
-    """Return logits without metadata, as float32 (float64 stays): sums over an image lose too much in half."""
+    """Convert logits to float32 (float64 stays), without metadata: sums over an image lose too much in half."""
     logits = logits.as_subclass(torch.Tensor)
     return logits if logits.dtype == torch.float64 else logits.float()

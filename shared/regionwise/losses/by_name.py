@@ -28,9 +28,9 @@ def make_loss(
     name: str,
     spacing: Sequence[float] | None = None,
     class_weights: Sequence[float] | None = None,
-    method: str = "auto",
+    backend: str = "auto",
 ) -> LabelLoss:
-    """Return a loss of logits (B, C, *spatial) against labels (B, 1, *spatial) or labels and d̂ (B, 2, *spatial).
+    """Make a loss of logits (B, C, *spatial) against labels (B, 1, *spatial), or labels and d̂ (B, 2, *spatial).
 
     All take both targets, 2-D or 3-D; those that do not use d̂ ignore it.
 
@@ -41,51 +41,57 @@ def make_loss(
             - a rectified map and ``:annealed``, ``:annealed=0.3-0.7`` or ``:q=0.5``: `GeneralizedRectifiedLoss` with an
               exponent that rises over the run (`LossSchedule` drives it) or stays;
             - ``dice``, ``dice_ce``, ``focal``, ``ce``, ``wce_rrw``;
-            - ``<map>+<dice|ce>:<equal|gradual>``, with either kind of map: `ScheduledLoss` (gradual needs
+            - ``<map>+<dice|ce>:<equal|gradual>``, the map in any form of the first two: `ScheduledLoss` (gradual needs
               `LossSchedule`).
-        spacing: voxel size along each spatial axis, for maps made from labels; a loss without a map has no use for it.
-        class_weights: emphasis of the region-wise map, one positive factor per class.
-        method: how distances are computed; a loss without a map has no use for it.
+        spacing: voxel size along each spatial axis (mm), for maps computed from labels; a loss without a map ignores
+            it.
+        class_weights: one positive factor per class, for losses with a region-wise map.
+        backend: implementation of the distance, see `regionwise.distance.normalized_distance`; a loss without a map
+            ignores it.
 
     Raises:
-        InputError: there is no such loss (the message suggests the nearest), or class_weights for one without a map.
+        InputError: If there is no such loss (the message suggests the nearest), or class_weights are given for a loss
+            without a map.
+
+    Examples:
+        >>> import torch
+        >>> from regionwise.losses import make_loss
+        >>> logits, labels = torch.zeros(2, 4, 8, 8), torch.zeros(2, 1, 8, 8)
+        >>> round(make_loss("ce")(logits, labels).item(), 4)  # log 4
+        1.3863
+        >>> make_loss("rrw:q=0.5").q
+        0.5
+        >>> make_loss("rww")
+        Traceback (most recent call last):
+            ...
+        regionwise.errors.InputError: Unknown loss 'rww'; did you mean 'rrw'? choices: ...
     """
     name = str(name)
     if "+" in name:
         region_wise, partner, schedule = _parts(name)
         return ScheduledLoss(
-            _PARTNERS[partner](), _region_wise_loss(name, region_wise, spacing, class_weights, method), schedule
+            _PARTNERS[partner](), _region_wise_loss(name, region_wise, spacing, class_weights, backend), schedule
         )
     if name in _PLAIN:
         if class_weights is not None:
-            raise InputError(f"loss '{name}' has no region-wise map, so class_weights would do nothing: leave it out")
+            raise InputError(f"Loss '{name}' has no region-wise map, so class_weights would do nothing: leave it out")
         return _PLAIN[name]()
     if name == "wce_rrw":
-        return WeightedCrossEntropyLoss(spacing, class_weights, method)
-    return _region_wise_loss(name, name, spacing, class_weights, method)
-
-
-def needs_distance(name: str) -> bool:
-    """Return whether d̂ in the target saves a loss from computing it: the losses with an RRW map.
-
-    Raises:
-        InputError: there is no such loss.
-    """
-    make_loss(name)
-    return name.split("+")[0].split(":")[0] in ("rrw", "wce_rrw")
+        return WeightedCrossEntropyLoss(spacing, class_weights, backend)
+    return _region_wise_loss(name, name, spacing, class_weights, backend)
 
 
 def _region_wise_loss(
-    name: str, region_wise: str, spacing: Sequence[float] | None, class_weights: Sequence[float] | None, method: str
+    name: str, region_wise: str, spacing: Sequence[float] | None, class_weights: Sequence[float] | None, backend: str
 ) -> LabelLoss:
-    """Return the loss of ``<map>`` or ``<map>:<form>``; ``name`` is all that was given, for messages."""
+    """Make the loss of ``<map>`` or ``<map>:<form>``; ``name`` is all that was given, for messages."""
     kind, colon, form = region_wise.partition(":")
     if kind not in KINDS or (colon and form.partition("=")[0] not in _FORMS):
         raise InputError(f"Unknown loss '{name}'; {did_you_mean(region_wise, [*SINGLE_NAMES, _COMBINATION])}")
     if not colon:
-        return RegionWiseLoss(kind, "labels", spacing, class_weights, method)
+        return RegionWiseLoss(kind, "labels", spacing, class_weights, backend)
     try:
-        return GeneralizedRectifiedLoss(_exponents(form), kind, spacing, class_weights, method)
+        return GeneralizedRectifiedLoss(_exponents(form), kind, spacing, class_weights, backend)
     except InputError as error:
         raise InputError(f"Loss '{name}': {error}") from None
 
@@ -115,6 +121,6 @@ def _parts(name: str) -> tuple[str, str, str]:
     for part, choices in ((region_wise.partition(":")[0], KINDS), (partner, _PARTNERS), (schedule, SCHEDULES)):
         if part not in choices:
             raise InputError(
-                f"loss '{name}' is not of the form {_COMBINATION}: '{part}'? {did_you_mean(part, choices)}"
+                f"Loss '{name}' is not of the form {_COMBINATION}: '{part}'? {did_you_mean(part, choices)}"
             )
     return region_wise, partner, schedule

@@ -40,11 +40,34 @@ class GeneralizedRectifiedLoss(RegionWiseLoss):
     of the gradient of cross-entropy, and the region-wise loss (q = 1) 0.001. Where the foreground is a few per cent of
     the voxels, the region-wise loss lets a network settle on "all background" for that reason.
 
+    Args:
+        q: exponent in (0, 1], or two of them, (first, last): q rises linearly with ``fraction``.
+        kind: a rectified map, one of `regionwise.maps.RECTIFIED_KINDS`.
+        spacing: as in `RegionWiseLoss`.
+        class_weights: as in `RegionWiseLoss`.
+        backend: as in `RegionWiseLoss`.
+
     Attributes:
         fraction: share of the run that is done, from 0 to 1, which moves q along its range. `LossSchedule` sets it each
             iteration; in a loop of your own, set it yourself. It is not part of the state: the trainer knows it.
 
+    Raises:
+        InputError: If q is not in (0, 1], kind is not rectified, or an argument is refused by `RegionWiseLoss`.
+
     Source: Zhang & Sabuncu 2018 (generalized cross-entropy), here for any rectified map of Valverde & Tohka 2022.
+
+    Examples:
+        >>> import torch
+        >>> from regionwise.losses import GeneralizedRectifiedLoss
+        >>> loss = GeneralizedRectifiedLoss((0.2, 0.6))
+        >>> loss.q
+        0.2
+        >>> loss.fraction = 0.5  # half of the iterations are done
+        >>> round(loss.q, 3)
+        0.4
+        >>> labels = torch.tensor([[[[0, 1]]]])  # d-hat is 1 at both voxels, so w = 2
+        >>> round(loss(torch.zeros(1, 2, 1, 2), labels).item(), 4)  # (1 - 0.5^0.4) / 0.4
+        0.6054
     """
 
     def __init__(
@@ -53,21 +76,9 @@ class GeneralizedRectifiedLoss(RegionWiseLoss):
         kind: str = "rrw",
         spacing: Sequence[float] | None = None,
         class_weights: Sequence[float] | None = None,
-        method: str = "auto",
+        backend: str = "auto",
     ) -> None:
-        """Choose the exponent and the map.
-
-        Args:
-            q: exponent in (0, 1], or two of them, (first, last): q rises linearly with ``fraction``.
-            kind: a rectified map, one of `regionwise.maps.RECTIFIED_KINDS`.
-            spacing: as in `RegionWiseLoss`.
-            class_weights: as in `RegionWiseLoss`.
-            method: as in `RegionWiseLoss`.
-
-        Raises:
-            InputError: q is not in (0, 1], kind is not rectified, or an argument is refused by `RegionWiseLoss`.
-        """
-        super().__init__(kind, "labels", spacing, class_weights, method)
+        super().__init__(kind, "labels", spacing, class_weights, backend)
         if kind not in RECTIFIED_KINDS:
             raise InputError(
                 f"map '{kind}' is not rectified, so it has no generalized form; choose one of "
@@ -86,18 +97,18 @@ class GeneralizedRectifiedLoss(RegionWiseLoss):
         return self.first + (self.last - self.first) * self.fraction
 
     def compute(self, logits: torch.Tensor, prepared: RectifiedTarget) -> torch.Tensor:
-        """Return the loss value for a prepared target."""
+        """Compute the loss for a prepared target."""
         logits = at_least_float32(logits)
         weights = prepared.magnitude.to(logits.dtype) + 1
-        if prepared.emphasis is not None:
-            weights = weights * prepared.emphasis
+        if prepared.voxel_weights is not None:
+            weights = weights * prepared.voxel_weights
         if self.q == 1:  # the gradient of `RegionWiseLoss` to the last bit
             return (weights.sum() - true_class_sum(logits, prepared.labels, weights)) / logits.numel()
         return box_cox_sum(logits, prepared.labels, weights, self.q) / logits.numel()
 
 
 def check_exponent(q: float) -> None:
-    """Raise unless q is an exponent of the family.
+    """Check that q is an exponent of the family.
 
     Raises:
         InputError: If q is not a number in (0, 1].

@@ -13,7 +13,7 @@ SCHEDULES = ("equal", "gradual")
 
 
 def schedule_weights(schedule: str, epoch: int) -> tuple[float, float]:
-    """Return the weights of the other loss and of the region-wise loss.
+    """Weights of the other loss and of the region-wise loss in an epoch.
 
     equal: (1, 1). gradual: (a, 1 - a) with a = max((100 - epoch) / 100, 0.01).
 
@@ -22,12 +22,12 @@ def schedule_weights(schedule: str, epoch: int) -> tuple[float, float]:
         epoch: the number of finished epochs, 0 in the first one.
 
     Raises:
-        InputError: there is no such schedule.
+        InputError: If there is no such schedule.
 
     Source: Valverde & Tohka 2022; the gradual one after Kervadec et al. 2019.
     """
     if schedule not in SCHEDULES:
-        raise InputError(f"there is no schedule '{schedule}'; {did_you_mean(schedule, SCHEDULES)}")
+        raise InputError(f"Unknown schedule '{schedule}'; {did_you_mean(schedule, SCHEDULES)}")
     if schedule == "equal":
         return 1.0, 1.0
     other = max((100 - epoch) / 100, 0.01)
@@ -35,24 +35,28 @@ def schedule_weights(schedule: str, epoch: int) -> tuple[float, float]:
 
 
 class ScheduledLoss(LabelLoss):
-    """L = a other + b region_wise, with a and b from `schedule_weights`.
+    """Weighted sum of two losses, a other + b region_wise, with a and b from `schedule_weights`.
+
+    Args:
+        other: the loss with weight a.
+        region_wise: the loss with weight b.
+        schedule: "equal" or "gradual".
 
     Attributes:
         epoch: the number of finished epochs; `LossSchedule` sets it. It is no part of the state: the trainer knows it.
     """
 
     def __init__(self, other: LabelLoss, region_wise: LabelLoss, schedule: str) -> None:
-        """Combine two losses; schedule is "equal" or "gradual"."""
         super().__init__()
         schedule_weights(schedule, 0)
         self.other, self.region_wise, self.schedule, self.epoch = other, region_wise, schedule, 0
 
     def prepare(self, logits: torch.Tensor, target: torch.Tensor) -> tuple[Any, Any]:
-        """Return what both losses prepare."""
+        """Prepare the target for both losses."""
         return self.other.prepare(logits, target), self.region_wise.prepare(logits, target)
 
     def compute(self, logits: torch.Tensor, prepared: tuple[Any, Any]) -> torch.Tensor:
-        """Return the loss value for a prepared target."""
+        """Compute the loss for a prepared target."""
         a, b = schedule_weights(self.schedule, self.epoch)
         return a * self.other.compute(logits, prepared[0]) + b * self.region_wise.compute(logits, prepared[1])
 
@@ -62,10 +66,12 @@ class LossSchedule:
 
     Epoch and iteration are the trainer's own, so that a resumed training goes on where it stopped, to the last bit. A
     loss without a schedule is left alone.
+
+    Args:
+        loss: the trainer's loss; losses with a schedule are found at any depth.
     """
 
     def __init__(self, loss: torch.nn.Module) -> None:
-        """Take the trainer's loss; losses with a schedule are found at any depth."""
         self.loss = loss
 
     def attach(self, engine: Engine) -> None:

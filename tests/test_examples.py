@@ -1,0 +1,23 @@
+"""The examples in the docstrings of the maps, distances, losses and transforms give what they say."""
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = [
+    "distance",
+    "losses.by_name",
+    "losses.generalized",
+    "losses.region_wise",
+    "maps",
+    "transforms",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name):
+    module = importlib.import_module(f"regionwise.{name}")
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
+    assert result.attempted > 0
+    assert result.failed == 0
