@@ -11,6 +11,7 @@ MODULES = [
     "losses.generalized",
     "losses.region_wise",
     "maps",
+    "training.collapse",
     "transforms",
 ]
 

@@ -3,6 +3,7 @@
 from ..weights import load_weights
 from .augmentation import nnunet_augmentation
 from .checkpoints import Checkpoints
+from .collapse import CollapseGuard
 from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, TimeBudget, ValidationHandler
 from .network import count_supervised, encoder_strides, level_strides
 from .progress import CaseProgress, Progress, train_loss
@@ -10,6 +11,7 @@ from .progress import CaseProgress, Progress, train_loss
 __all__ = [
     "CaseProgress",
     "Checkpoints",
+    "CollapseGuard",
     "EarlyStopping",
     "FiniteLoss",
     "GradientClipping",

@@ -1,0 +1,185 @@
+"""Detect collapse: a network that predicts one class everywhere, is sure of it, and no longer learns."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from tqdm import tqdm
+
+from ..distributed import is_main_process
+from ..errors import InputError, did_you_mean
+from .foreground import ForegroundFraction, batch_counts, over_processes
+from .progress import train_loss
+
+ACTIONS = ("warn", "stop")
+
+# Below this share of the reference's voxels a structure counts as predicted nowhere: stray voxels are no structure.
+STRAY = 1e-3
+# A network that has learned nothing but the frequency of a class doubts its background by just that frequency, and
+# losses lead it on from there. One that doubts less than half as much, at the very voxels where it is wrong, is not at
+# the start of learning: in trainings on slices with 3 % foreground the ratio of the two was 0.3 and falling where they
+# collapsed, and above 1.5 where they did not.
+SURE = 0.5
+# Iterations; none of the collapsed trainings came back within 550.
+PATIENCE = 200
+
+
+def missed_classes(predicted: Sequence[float], reference: Sequence[float]) -> list[int]:
+    """List the classes that the references have and that are predicted nowhere, stray voxels aside.
+
+    Args:
+        predicted: voxels per class, the background included, over all images.
+        reference: the same of the references.
+    """
+    pairs = enumerate(zip(predicted, reference, strict=True))
+    return [c for c, (found, voxels) in pairs if voxels > 0 and found <= STRAY * voxels]
+
+
+def has_collapsed(predicted: Sequence[float], reference: Sequence[float]) -> bool:
+    """Tell whether one class only is predicted where the references have more; arguments as in `missed_classes`."""
+    present = sum(voxels > 0 for voxels in reference)
+    return present > 1 and present - len(missed_classes(predicted, reference)) <= 1
+
+
+def is_sure(doubt: float, missed: float, voxels: float) -> bool:
+    """Tell whether a network is surer of its errors than the frequency of what it misses explains.
+
+    Args:
+        doubt: sum of 1 - max_c p_c over the voxels of the classes it misses.
+        missed: the number of these voxels.
+        voxels: the number of all voxels.
+    """
+    return missed > 0 and doubt / missed < SURE * min(missed / voxels, 0.1)
+
+
+class CollapseGuard:
+    """Ignite handler: say when a training has collapsed, and end it when that has lasted.
+
+    Collapsed means that over an epoch, in the training batches (every tenth) and in the validation cases if there was a
+    validation, the network predicts one class only although the references have more, and is sure of it (`is_sure`):
+    where the softmax is saturated, a region-wise loss has no gradient left to lead out. The loss is shown, not tested:
+    that of an annealed training moves with its schedule. A collapse is said at once and, with action "stop", ends the
+    run with an error after ``patience`` iterations; ``model.pt`` has the best weights so far.
+
+    A structure that alone is predicted nowhere for ``patience`` iterations is said once, but ends nothing: it may be
+    learned late.
+
+    Attach it after the validation and before `Checkpoints`, whose ``others`` keep its state across a resume.
+
+    Args:
+        evaluator: validation engine whose output has label maps "pred" and "label".
+        num_classes: C, the background included.
+        action: "warn" or "stop".
+        patience: iterations, counted from the epoch in which it is first seen.
+        log_dir: folder of TensorBoard's curves (`ForegroundFraction`); None writes none.
+
+    Raises:
+        InputError: If action is none of the two.
+
+    Examples:
+        >>> from ignite.engine import Engine
+        >>> from regionwise.training.collapse import CollapseGuard
+        >>> trainer, evaluator = (Engine(lambda engine, batch: None) for _ in range(2))
+        >>> CollapseGuard(evaluator, num_classes=4, action="warn").attach(trainer)
+    """
+
+    def __init__(
+        self,
+        evaluator: Engine,
+        num_classes: int,
+        action: str = "stop",
+        patience: int = PATIENCE,
+        log_dir: str | os.PathLike | None = None,
+    ) -> None:
+        if action not in ACTIONS:
+            raise InputError(f"Unknown --on_collapse '{action}'; {did_you_mean(action, ACTIONS)}")
+        self.evaluator, self.num_classes, self.action, self.patience = evaluator, num_classes, action, patience
+        self.validation = ForegroundFraction(num_classes, log_dir)
+        self.validation.attach(evaluator)
+        self.trained: torch.Tensor | None = None
+        self.since: int | None = None
+        self.absent_since: dict[int, int] = {}
+        self.told: list[int] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return since which iterations what has been seen."""
+        return {"since": self.since, "absent_since": dict(self.absent_since), "told": list(self.told)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.since, self.absent_since, self.told = state["since"], dict(state["absent_since"]), list(state["told"])
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.look)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def start(self, engine: Engine) -> None:
+        """Start an epoch from nothing."""
+        self.trained = self.validation.counts = None
+
+    def look(self, engine: Engine) -> None:
+        """Count every tenth batch, or more of a short epoch."""
+        if engine.state.iteration % max(1, min(10, engine.state.epoch_length // 5)) == 0:
+            counts = batch_counts(engine.state.output, self.num_classes)
+            self.trained = counts if self.trained is None else self.trained + counts
+
+    def __call__(self, engine: Engine) -> None:
+        """Decide at the end of an epoch."""
+        self.trained = over_processes(self.trained, (3, self.num_classes))
+        predicted, reference, doubt = self.trained.tolist()
+        missed = missed_classes(predicted, reference)
+        collapsed = has_collapsed(predicted, reference) and is_sure(
+            sum(doubt[c] for c in missed), sum(reference[c] for c in missed), sum(reference)
+        )
+        validated = self.validation.counts
+        if validated is not None:
+            self._note_absent(*validated.tolist(), engine.state.iteration)
+            collapsed = collapsed and has_collapsed(*validated.tolist())
+        if collapsed:
+            self._report(engine, missed)
+        elif sum(voxels > 0 for voxels in reference) > 1:  # else there was nothing to miss
+            self.since = None
+
+    def _report(self, engine: Engine, missed: Sequence[int]) -> None:
+        """Say that the training has collapsed; raise once it has lasted."""
+        first, now = self.since is None, engine.state.iteration
+        self.since = now if first else self.since
+        predicted, reference, doubt = self.trained
+        sureness = 1 - float(doubt[missed].sum() / reference[missed].sum())
+        line = (
+            f"the training has collapsed: class {int(predicted.argmax())} is predicted everywhere, with mean "
+            f"probability {sureness:.4f} even where the reference has {_names(missed)}, and the loss is "
+            f"{float(train_loss(engine.state.output)):.4f}; train with --loss rrw:annealed or a smaller --learning_rate"
+        )
+        if self.action == "stop" and now - self.since >= self.patience:
+            best = self.evaluator.state
+            good = best.best_metric_epoch != -1 and best.best_metric > 0
+            kept = f"; model.pt holds the best weights, of epoch {best.best_metric_epoch}" if good else ""
+            raise InputError(
+                f"{line} (stopped after {now - self.since} iterations of it; --on_collapse warn goes on{kept})"
+            )
+        if first:
+            _say(f"{line} (seen in epoch {engine.state.epoch})")
+
+    def _note_absent(self, predicted: list[float], reference: list[float], iteration: int) -> None:
+        """Say once of a structure that it alone has been predicted nowhere for ``patience`` iterations."""
+        absent = missed_classes(predicted, reference)
+        self.absent_since = {c: self.absent_since.get(c, iteration) for c in absent}
+        late = [c for c in absent if iteration - self.absent_since[c] >= self.patience and c not in self.told]
+        if late and not has_collapsed(predicted, reference):
+            self.told += late
+            since = min(self.absent_since[c] for c in late)
+            _say(f"{_names(late)} predicted nowhere in the validation cases since iteration {since}")
+
+
+def _names(structures: Sequence[int]) -> str:
+    return f"structure{'s' if len(structures) > 1 else ''} {', '.join(map(str, structures))}"
+
+
+def _say(line: str) -> None:
+    if is_main_process():
+        tqdm.write(f"warning: {line}")

@@ -1,0 +1,98 @@
+"""Count how much of each structure is predicted: over the training batches of an epoch, and over the validation."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from ignite import distributed as idist
+from ignite.engine import Engine, Events
+
+from ..distributed import is_main_process
+
+
+class ForegroundFraction:
+    """Ignite handler: count the voxels per class over the validation cases, and write their shares to TensorBoard.
+
+    Only counts are kept; the device is read once per validation.
+
+    Args:
+        num_classes: C, the background included.
+        log_dir: folder of TensorBoard's curves ``foreground_fraction/structure_<c>/{predicted,reference}``; None writes
+            none.
+
+    Attributes:
+        counts: voxels per class of the last validation, float64 (2, C) of the predictions and of the references, over
+            all processes; None before one.
+    """
+
+    def __init__(self, num_classes: int, log_dir: str | os.PathLike | None = None) -> None:
+        self.num_classes, self.log_dir, self.writer = num_classes, log_dir, None
+        self.counts: torch.Tensor | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Register with an evaluator whose output has label maps "pred" and "label", (1, *spatial)."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.add)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish)
+
+    def start(self, engine: Engine) -> None:
+        """Start from nothing."""
+        self.counts = None
+
+    def add(self, engine: Engine) -> None:
+        """Count a case."""
+        output = engine.state.output
+        for item in output if isinstance(output, list) else [output]:
+            pair = torch.stack([voxels_per_class(item[key], self.num_classes) for key in ("pred", "label")])
+            self.counts = pair if self.counts is None else self.counts + pair
+
+    def finish(self, engine: Engine) -> None:
+        """Sum over processes and write; the evaluator's epoch is the trainer's."""
+        self.counts = over_processes(self.counts, (2, self.num_classes))
+        if self.log_dir is None or not is_main_process():
+            return
+        if self.writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # loads slowly
+
+            self.writer = SummaryWriter(str(self.log_dir))
+        shares = self.counts / self.counts.sum(1, keepdim=True).clamp(min=1)
+        for c in range(1, self.num_classes):
+            for name, share in zip(("predicted", "reference"), shares[:, c].tolist(), strict=True):
+                self.writer.add_scalar(f"foreground_fraction/structure_{c}/{name}", share, engine.state.epoch)
+        self.writer.flush()
+
+
+def batch_counts(output: Any, num_classes: int) -> torch.Tensor:
+    """Count a training batch without waiting for its device.
+
+    Args:
+        output: of MONAI's trainer, decollated or not, with logits "pred" (those of full resolution are counted) and
+            "label", whose first channel holds the labels.
+        num_classes: C.
+
+    Returns:
+        float64 (3, C): per class, predicted voxels, reference voxels, and the sum of 1 - max_c p_c over the latter.
+    """
+    items, join = (output, torch.stack) if isinstance(output, list) else ([output], torch.cat)
+    levels = [item["pred"][0] if isinstance(item["pred"], list | tuple) else item["pred"] for item in items]
+    logits, target = join(levels).detach(), join([item["label"] for item in items]).detach()
+    logits = logits[:, 0] if logits.ndim > target.ndim else logits
+    highest, predicted = logits.as_subclass(torch.Tensor).float().softmax(1).max(1)
+    labels = target.as_subclass(torch.Tensor)[:, 0]
+    doubt = torch.stack([((1 - highest) * (labels == c)).sum() for c in range(num_classes)])
+    return torch.stack(
+        [voxels_per_class(predicted, num_classes), voxels_per_class(labels, num_classes), doubt.double()]
+    )
+
+
+def voxels_per_class(labels: torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Count voxels per class, float64 (C,) on the labels' device, without waiting for it (`torch.bincount` does)."""
+    labels = labels.as_subclass(torch.Tensor)
+    return torch.stack([(labels == c).sum() for c in range(num_classes)]).double()
+
+
+def over_processes(counts: torch.Tensor | None, shape: Sequence[int]) -> torch.Tensor:
+    """Sum counts over processes, of which some may have none; on the CPU."""
+    counts = torch.zeros(tuple(shape), dtype=torch.float64, device=idist.device()) if counts is None else counts
+    return idist.all_reduce(counts, "SUM").cpu()
