@@ -1,7 +1,6 @@
 """What every bundle's ``initialize`` does: one-line errors, a checked command line, fixed seeds."""
 
 import sys
-import warnings
 from pathlib import Path
 from types import TracebackType
 
@@ -10,12 +9,6 @@ from monai.utils import set_determinism
 from ..errors import InputError, find_input_error
 from .command_line import current_command
 from .lint import find_problems
-
-# Warnings of the libraries that every run would print and that ask for nothing: message (a pattern) to reason.
-HARMLESS_WARNINGS = {
-    "Metadata of .* not found": "whole volumes of the store carry no affine; nothing is inverted on them",
-}
-
 
 def setup(seed: int = 0) -> None:
     """Prepare a run: errors of the user's become one line, the command line is checked, seeds are fixed.
@@ -36,8 +29,6 @@ def setup(seed: int = 0) -> None:
         if problems:
             more = f" (and {len(problems) - 1} more: python -m regionwise lint)" if len(problems) > 1 else ""
             raise InputError(problems[0] + more)
-    for message in HARMLESS_WARNINGS:
-        warnings.filterwarnings("ignore", message)
     set_determinism(seed=seed)
 
 
