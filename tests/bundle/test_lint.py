@@ -267,6 +267,24 @@ def test_a_fold_that_the_split_does_not_have(changes, message):
     assert find_contradictions({"fold": 0, **changes}) == []
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"regions": "brats", "data#dataset": "acdc"},
+            "expected --regions null for the classes of acdc, found 'brats', regions of another dataset",
+        ),
+        (
+            {"largest_component": [1, 9], "network_def#out_channels": 4},
+            "expected --largest_component of classes 1 to 3, found 9",
+        ),
+    ],
+)
+def test_classes_that_the_dataset_does_not_have(config, message):
+    assert find_contradictions(config) == [message]
+    assert find_contradictions({**config, "data#dataset": "brats", "network_def#out_channels": 10}) == []
+
+
 NETWORK = {
     "network_def": {"_target_": "DynUNet", "filters": "@filters"},
     "patch_size": [64, 48],

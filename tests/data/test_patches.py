@@ -111,9 +111,9 @@ def test_a_smaller_image_is_centred_in_zeros(make):
 
 
 def test_one_axis_may_be_smaller_and_another_larger_than_the_patch(make):
-    sample = make((6, 4, 16), foreground_fraction=0)[1]
-    assert sample["image"].shape == (1, 6, 4, 16)
-    assert torch.count_nonzero(sample["image"][:, 1:5, :, 3:13]) == torch.count_nonzero(sample["image"]) == 4 * 4 * 10
+    sample = make((4, 16, 6), foreground_fraction=0)[1]
+    assert sample["image"].shape == (1, 4, 16, 6)
+    assert torch.count_nonzero(sample["image"][:, :, 3:13, 1:5]) == torch.count_nonzero(sample["image"]) == 4 * 4 * 10
 
 
 def test_a_map_of_the_volume_is_a_second_channel_and_a_map_of_the_batch_is_none(make):
@@ -152,13 +152,13 @@ def test_a_foreground_patch_holds_its_voxel_also_at_the_border(make):
 def test_labelled_slices_only(make):
     assert holds(make((8, 10), foreground_fraction=0), 1) < 0.7  # half of the slices are empty
     assert holds(make((8, 10), foreground_fraction=0, labelled_slices_only=True), 1) == 1
-    in_3d = make((1, 8, 10), foreground_fraction=0, labelled_slices_only=True)
+    in_3d = make((8, 10, 1), foreground_fraction=0, labelled_slices_only=True)
     assert holds(in_3d, 1) < 0.7  # a setting of the paper's slices alone
 
 
 def test_an_empty_case_is_drawn_from_all_the_same(tmp_path):
     item = write_case(tmp_path, "empty", np.zeros(SHAPE, np.uint8))
-    dataset = PatchDataset([item], read_only(), tmp_path / "cache", (4, 4), "volume", None, 1.0, True)
+    dataset = PatchDataset([item], read_only(), tmp_path / "cache", (4, 4), "precomputed", None, 1.0, True)
     sample = dataset[0]
     assert not sample["label"][0].any()
     assert torch.all(sample["label"][1] == 1)  # one label fills the volume: d-hat is 1 by definition

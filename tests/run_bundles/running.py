@@ -175,7 +175,7 @@ class Run:
 
 def train_here(bundle: str, data: Path, folder: Path, cache: Path, /, *more_files: Path, **settings: Any) -> Run:
     """Train a bundle for seconds in this process."""
-    overrides = training(bundle, dataset_dir=data, output_dir=folder, cache_dir=cache, **settings)
+    overrides = training(bundle, **{"dataset_dir": data, "output_dir": folder, "cache_dir": cache, **settings})
     result = run_here(*arguments("training", config(bundle, "train"), *more_files, **overrides))
     return Run(bundle, data, folder, cache, result, overrides)
 

@@ -13,6 +13,7 @@ from .running import (
     config,
     evaluate_here,
     half_written,
+    judging,
     run_here,
     run_process,
     train_here,
@@ -136,6 +137,35 @@ SETTINGS = {
     ),
     "a batch of nothing": ({"batch_size": 0}, "expected --batch_size to be an integer >= 1, found 0"),
     "no time": ({"max_minutes": 0}, "expected --max_minutes to be a number > 0, or null, found 0"),
+    "kernels for too many axes": (
+        {"kernel_size": "[[3,3,3],[3,3,3],[3,3,3],[3,3,3]]"},
+        "expected --kernel_size of 2 numbers per level, as --patch_size has, found",
+    ),
+    "even kernels": ({"kernel_size": "[2,2,2,2]"}, "expected --kernel_size to be a list of odd integers, or of one"),
+    "steps of two forms": ({"upsampling": "[[2,2,2],2,2]"}, "expected --upsampling to be a list of integers >= 1"),
+    "classes that are no number": ({"num_classes": "abc"}, "expected --num_classes to be an integer from 2 to 256"),
+    "classes that the data do not have": (
+        {"num_classes": 7},
+        "expected --num_classes 4, the channels of metadata.json",
+    ),
+    "channels that the data do not have": (
+        {"network_def#in_channels": 2},
+        "expected --network_def#in_channels 1, the channels of metadata.json, found 2",
+    ),
+    "an axis that is not there": ({"slice_axis": 7}, "expected --slice_axis to be 0, 1 or 2, found 7"),
+    "an axis that is no number": ({"slice_axis": "abc"}, "expected --slice_axis to be 0, 1 or 2, found 'abc'"),
+    "processes without torchrun": ({"world_size": 2}, "there is no id 'world_size' in"),
+    "a rank without torchrun": ({"rank": 1}, "there is no id 'rank' in"),
+    "a spacing that is none": (
+        {"train#preprocessing#transforms#1#pixdim": "abc"},
+        "train#preprocessing#transforms#1: Spacingd does not take pixdim 'abc'",
+    ),
+    "a fold of the paper's split": ({"fold": 9}, "expected --fold 0 with --split paper, which has one division"),
+    "references in a circle": ({"epochs": "@val_interval", "val_interval": "@epochs"}, "references lead in a circle: "),
+    "an expression that is none": ({"epochs": "$@fold["}, "epochs: '$@fold[' is no Python expression ("),
+    "no folder": ({"output_dir": "''"}, "expected --output_dir to be a path, found ''"),
+    "no cache": ({"cache_dir": "''"}, "expected --cache_dir to be a path, found ''"),
+    "a switch in place of a folder": ({"output_dir": "True"}, "expected --output_dir to be a path, found True"),
     "a switch that is none": ({"resume": "maybe"}, "expected --resume to be true or false, found 'maybe'"),
 }
 
@@ -146,6 +176,25 @@ def test_a_wrong_setting_before_any_data_is_read(phantoms, tmp_path, what):
     run = train_here("acdc", phantoms["acdc"], tmp_path / "run", tmp_path / "cache", **changes)
     assert message in run.result.error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_is_the_name_of_a_folder(trained, tmp_path, monkeypatch):
+    run = trained("hippocampus")
+    monkeypatch.chdir(tmp_path)
+    settings = {"bundle_root": config("hippocampus", "train").parents[1]}
+    other = train_here("hippocampus", run.data, 5, 2.5, **settings)
+    assert other.result.status == 0, other.result.err
+    assert (tmp_path / "5" / "model.pt").is_file() and (tmp_path / "2.5").is_dir()
+    given = judging("hippocampus", **settings, dataset_dir=run.data, output_dir=6, checkpoint="5/model.pt")
+    given["args_file"] = "5/network.json"
+    result = run_here(*arguments("evaluating", config("hippocampus", "evaluate"), **given))
+    assert result.status == 0, result.err
+    assert (tmp_path / "6" / "report.html").is_file()
+    given = {**settings, "input": run.data / "imagesTr" / "hippocampus_001.nii.gz", "output_dir": 7, "device": "cpu"}
+    given |= {"checkpoint": "5/model.pt", "args_file": "5/network.json"}
+    result = run_here(*arguments("run", config("hippocampus", "inference"), **given))
+    assert result.status == 0, result.err
+    assert (tmp_path / "7" / "hippocampus_001.nii.gz").is_file()
 
 
 @pytest.mark.parametrize("what", ["an unknown loss", "a typo in a key", "a target that does not exist"])
@@ -175,6 +224,11 @@ EVALUATIONS = {
     "a checkpoint that is not there": ({"checkpoint": "none.pt"}, "expected a checkpoint at none.pt, found none"),
     "a checkpoint that does not fit": ({"network_def#filters": "[8,16,32,48]"}, "does not fit the network: "),
     "an unknown section": ({"section": "tset"}, "there is no section 'tset'"),
+    "regions of other data": ({"regions": "brats"}, "expected --regions null for the classes of msd, found 'brats'"),
+    "a class that is not there": (
+        {"largest_component": "[9]"},
+        "expected --largest_component of classes 1 to 2, found 9",
+    ),
     "unknown regions": ({"regions": "brast"}, "expected --regions to be one of brats, or null, found 'brast'"),
     "no member": ({"checkpoint": "[]"}, "expected --checkpoint to be a file, or a list of them, found []"),
 }

@@ -1,10 +1,13 @@
 """A training that is killed and resumed is the training that was not."""
 
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import nibabel as nib
+import numpy as np
 import torch
 from regionwise.weights import load_checkpoint
 
@@ -89,3 +92,75 @@ def test_a_damaged_last_state_is_refused(trained, tmp_path):
     (tmp_path / "last.pt").write_bytes(b"half a file")
     result = train_here("hippocampus", run.data, tmp_path, run.cache, resume="true").result
     assert "last.pt is not a readable checkpoint of tensors" in result.error
+
+
+# Each changes what the training computes.
+OTHERS = {
+    "patch_size": "[32,32]",
+    "foreground_fraction": 0.9,
+    "train#dataset#labelled_slices_only": "true",
+    "gradient_norm": 1,
+    "train#preprocessing#transforms#1#pixdim": "[4.0,4.0,-1]",
+    "val_interval": 2,
+    "amp": "true",
+    "learning_rate": 0.5,
+    "batch_size": 4,
+    "loss_function#loss#_target_": "DiceCELoss",
+    "train#augmentation#thick_slice_axis": 1,
+}
+
+
+def test_every_setting_of_the_result_is_compared(trained, tmp_path):
+    run = trained("acdc")
+    first = train_here("acdc", run.data, tmp_path / "run", run.cache)
+    before = (tmp_path / "run" / "last.pt").read_bytes()
+    for name, value in OTHERS.items():
+        changed = {**first.settings, name: value, "resume": "true"}
+        if name == "loss_function#loss#_target_":
+            changed |= {"loss_function#loss": "{'_target_': 'DiceCELoss', 'to_onehot_y': True, 'softmax': True}"}
+            changed.pop(name)
+        error = run_here(*arguments("training", config("acdc", "train"), **changed)).error
+        assert error.startswith(f"cannot resume from {tmp_path / 'run' / 'last.pt'}: it was started with --{name} "), (
+            error
+        )
+        assert error.endswith("; pass the same")
+        assert (tmp_path / "run" / "last.pt").read_bytes() == before
+
+
+def test_the_first_value_is_named_as_it_was_given(trained, tmp_path):
+    run = trained("acdc")
+    first = train_here("acdc", run.data, tmp_path, run.cache)
+    changed = {**first.settings, "patch_size": [32, 32], "resume": "true"}
+    error = run_here(*arguments("training", config("acdc", "train"), **changed)).error
+    assert error.endswith("last.pt: it was started with --patch_size [48, 48]; pass the same")
+
+
+def test_the_content_of_the_data_is_compared_not_its_folder(trained, tmp_path):
+    run = trained("acdc")
+    first = train_here("acdc", run.data, tmp_path / "run", run.cache)
+    moved = shutil.copytree(run.data, tmp_path / "moved")
+    settings = {**first.settings, "dataset_dir": moved, "cache_dir": tmp_path / "cache", "resume": "true"}
+    again = run_here(*arguments("training", config("acdc", "train"), **settings))
+    assert again.status == 0, again.err
+    (label,) = moved.rglob("patient001_frame01_gt.nii.gz")
+    image = nib.load(label)
+    array = np.asanyarray(image.dataobj).copy()
+    array[0, 0, 0] = 1
+    nib.save(nib.Nifti1Image(array, image.affine), label)
+    error = run_here(*arguments("training", config("acdc", "train"), **settings)).error
+    assert error.endswith("the case patient001_frame01 has other content; resume with the data of the first run")
+    shutil.rmtree(label.parent)
+    error = run_here(*arguments("training", config("acdc", "train"), **settings)).error
+    assert "the case patient001_frame01 is missing" in error or "patient001" in error
+
+
+def test_what_does_not_change_the_result_may_change(trained, tmp_path):
+    run = trained("hippocampus")
+    first = train_here(
+        "hippocampus", run.data, tmp_path / "run", run.cache, iterations_per_epoch=1, epochs=2, max_minutes=1e-4
+    )
+    changed = {"num_workers": 1, "max_minutes": 10, "patience": 5, "cache_dir": tmp_path / "cache"}
+    changed = {**first.settings, **changed, "resume": "True"}
+    result = run_here(*arguments("training", config("hippocampus", "train"), **changed))
+    assert result.status == 0, result.err
+    assert len(losses(result.out)) == 1

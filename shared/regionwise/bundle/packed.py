@@ -58,10 +58,7 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
     Raises:
         InputError: the file is missing, damaged, or holds anything else.
     """
-    try:
-        weights = load_checkpoint(path)
-    except OSError as error:  # PyTorch's reader meets the end of a truncated file
-        raise InputError(f"{path} is not a readable checkpoint of tensors ({error})") from error
+    weights = load_checkpoint(path)
     if not isinstance(weights, Mapping) or not all(is_tensor(value) for value in weights.values()):
         raise InputError(f"{path} holds more than tensors by name")
     return weights

@@ -158,7 +158,7 @@ def find_contradictions(config: Mapping) -> list[str]:
     Args:
         config: see `find_value_problems`.
     """
-    return [*_find_split_problems(config), *_find_network_problems(config)]
+    return [*_find_split_problems(config), *_find_class_problems(config), *_find_network_problems(config)]
 
 
 def is_computed(value: Any) -> bool:
@@ -194,6 +194,20 @@ def _find_split_problems(config: Mapping) -> list[str]:
     if folds is not None and fold >= folds:
         return [f"expected fold to be 0..{folds - 1} (folds is {folds}), found {fold}"]
     return []
+
+
+def _find_class_problems(config: Mapping) -> list[str]:
+    problems = []
+    regions, dataset = _given(config, "regions"), _given(config, "data#dataset")
+    if regions is not None and dataset is not None and regions != dataset:
+        problems.append(
+            f"expected --regions null for the classes of {dataset}, found {regions!r}, regions of another dataset"
+        )
+    kept, classes = _given(config, "largest_component") or [], _given(config, "network_def#out_channels")
+    wrong = [label for label in kept if isinstance(classes, int) and label >= classes]
+    if wrong:
+        problems.append(f"expected --largest_component of classes 1 to {classes - 1}, found {wrong[0]}")
+    return problems
 
 
 def _find_network_problems(config: Mapping) -> list[str]:

@@ -10,6 +10,7 @@ from ..errors import InputError, find_input_error
 from .command_line import current_command
 from .lint import find_problems
 
+
 def setup(seed: int = 0) -> None:
     """Prepare a run: errors of the user's become one line, the command line is checked, seeds are fixed.
 
