@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import signal
@@ -6,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from regionwise.files import atomic_folder, atomic_path, write_json, write_text
+from regionwise import files
+from regionwise.errors import InputError
+from regionwise.files import atomic_folder, atomic_path, content_digest, read_json, write_json, write_text
 
 
 def test_a_file_appears_whole_and_nothing_else_does(tmp_path):
@@ -81,3 +84,61 @@ def test_json_is_strict(tmp_path):
     with pytest.raises(ValueError, match="Out of range float values"):
         write_json(tmp_path / "b.json", {"dice": float("nan")})
     assert not (tmp_path / "b.json").exists()
+
+
+def dead_process():
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    return int(done.stdout)
+
+
+def test_what_killed_processes_left_is_removed_on_the_next_start(tmp_path):
+    host = files._host()
+    gone = [tmp_path / f".writing-{host}-{dead_process()}-x-a.pt", tmp_path / f".writing-{host}-{dead_process()}-y"]
+    alive = [tmp_path / f".writing-{host}-{os.getpid()}-x-a.pt", tmp_path / ".writing-elsewhere-1-x-a.pt"]
+    for path in (gone[0], *alive):
+        path.write_text("half")
+    gone[1].mkdir()
+    (gone[1] / "image.npy").write_text("half")
+    write_text(tmp_path / "a.txt", "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([*alive, tmp_path / "a.txt"])
+
+
+@pytest.mark.parametrize("name", [".writing-elsewhere-1-x-a.pt", ".writing-abc"])
+def test_what_another_machine_left_is_removed_after_a_day(tmp_path, name):
+    (tmp_path / name).write_text("half")
+    files.remove_leftovers(tmp_path)
+    assert (tmp_path / name).exists()
+    os.utime(tmp_path / name, (0, 0))
+    files.remove_leftovers(tmp_path)
+    assert not (tmp_path / name).exists()
+
+
+def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path):
+    name = "a" * 240 + ".json"
+    write_json(tmp_path / name, [1])
+    assert read_json(tmp_path / name) == [1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", r"a\.json is not JSON \(Expecting property name .*\); download it again"),
+        (b"\xff\xfe", r"a\.json is not JSON \('utf-8' codec .*\); download it again"),
+        (b"[" * 100_000, r"a\.json is not JSON \(maximum recursion depth exceeded.*\); download it again"),
+        (None, r"expected a JSON file at .*a\.json, found none; download it again"),
+    ],
+)
+def test_what_is_no_json_is_one_line(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_json(tmp_path / "a.json", "download it again")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_content_digest_is_that_of_what_was_compressed(tmp_path):
+    for name, level in (("a.gz", 1), ("b.gz", 9)):
+        (tmp_path / name).write_bytes(gzip.compress(b"content" * 100, level))
+    (tmp_path / "c.gz").write_bytes(gzip.compress(b"Content" * 100))
+    digests = [content_digest(tmp_path / f"{name}.gz") for name in "abc"]
+    assert digests[0] == digests[1] != digests[2]

@@ -3,11 +3,54 @@
 import json
 import os
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from .errors import InputError
+
+_STALE_SECONDS = 24 * 3600  # of what another machine left, whose processes cannot be asked for
+_cleaned: set[Path] = set()
+
+
+def read_json(path: str | os.PathLike, hint: str = "") -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        hint: what to do about a bad one, for the message.
+
+    Raises:
+        InputError: it is missing, or not JSON in UTF-8.
+    """
+    path, ending = Path(path), f"; {hint}" if hint else ""
+    if not path.is_file():
+        raise InputError(f"expected a JSON file at {path}, found none{ending}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({str(error).splitlines()[0]}){ending}") from error
+
+
+def content_digest(path: str | os.PathLike) -> str:
+    """Return a digest of a file's content: of a .gz the CRC-32 and length at its end, else the SHA-256 of all bytes.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"expected a file at {path}, found none")
+    if path.suffix != ".gz":
+        return sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8))
+        return file.read().hex()
 
 
 @contextmanager
@@ -21,8 +64,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         path: the file to write; its folder is created.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix="-" + path.name)
+    _prepare(path.parent)
+    # A name may be as long as the file system allows; the end of it holds the suffixes.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(), suffix="-" + path.name[-100:])
     os.close(handle)
     temporary = Path(name)
     try:
@@ -44,8 +88,8 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
         path: the folder to write. If it exists by then (another process was faster), the existing one stays.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".writing-"))
+    _prepare(path.parent)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix()))
     try:
         temporary.chmod(0o755)
         yield temporary
@@ -68,3 +112,53 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
         ValueError: ``content`` holds NaN or infinity, which JSON cannot say; use None.
     """
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def remove_leftovers(folder: str | os.PathLike) -> None:
+    """Remove the temporary files and folders that killed processes left in a folder.
+
+    Those of a process that runs on this machine stay, and those of other machines for a day.
+    """
+    for path in Path(folder).glob(".writing-*"):
+        if _is_stale(path):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _prepare(folder: Path) -> None:
+    """Make a folder and, once per process, remove what killed processes left in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder not in _cleaned:
+        _cleaned.add(folder)
+        remove_leftovers(folder)
+
+
+def _prefix() -> str:
+    return f".writing-{_host()}-{os.getpid()}-"
+
+
+def _host() -> str:
+    return "".join(letter for letter in socket.gethostname() if letter.isalnum())[:40]
+
+
+def _is_stale(path: Path) -> bool:
+    host, _, rest = path.name.removeprefix(".writing-").partition("-")
+    process = rest.partition("-")[0]
+    if host == _host() and process.isdecimal() and os.name == "posix":
+        return not _is_running(int(process))
+    try:
+        return time.time() - path.stat().st_mtime > _STALE_SECONDS
+    except OSError:  # finished or removed meanwhile
+        return False
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # asks only
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True

@@ -67,7 +67,7 @@ def find_header_problems(image: nib.Nifti1Pair, path: Path, ndims: Sequence[int]
     """
     problems = []
     shape, dtype = tuple(image.shape), image.get_data_dtype()
-    if len(shape) not in ndims or 0 in shape:
+    if len(shape) not in ndims or min(shape, default=0) < 1:
         expected = " or ".join(f"{ndim}-D" for ndim in ndims)
         hint = "; is it a time series or a probability map?" if len(shape) > max(ndims) else ""
         problems.append(f"expected a {expected} image, found shape {shape} in {path}{hint}")

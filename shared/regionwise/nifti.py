@@ -202,7 +202,8 @@ def _voxels(image: nib.Nifti1Image, path: str | os.PathLike, dtype: type | None 
         if Path(path).suffix.lower() == ".gz":
             # nibabel stops before the checksum at the end of the stream and would not see a damaged file.
             image = type(image).from_bytes(_unzipped(Path(path), _end_of_voxels(image)))
-        return np.asarray(image.dataobj, dtype=dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is refused by its value
+            return np.asarray(image.dataobj, dtype=dtype)
     except UNREADABLE as error:
         raise InputError(f"{path} is damaged or truncated ({_first_line(error)}); copy it again") from error
     except MemoryError as error:

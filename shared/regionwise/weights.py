@@ -20,6 +20,7 @@ UNREADABLE = (
     zipfile.BadZipFile,
     RuntimeError,
     EOFError,
+    OSError,
     struct.error,
     ArithmeticError,
     AttributeError,

@@ -1,6 +1,7 @@
 """The store: what makes a new entry, what is in it, and that a half-made one is never read."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,20 +204,19 @@ def test_what_was_ready_before_an_interruption_is_used_and_the_rest_is_made(tmp_
     assert [name[0] for name in entries(tmp_path / "cache")] == ["a"]
 
 
-@pytest.mark.parametrize("write", ["image", "label.npy", "distance.npy", "foreground.npy", "case.json"])
-def test_a_folder_that_was_not_finished_is_not_there(tmp_path, item, monkeypatch, write):
+@pytest.mark.parametrize("write", ["image.npy", "label.npy", "distance.npy", "foreground.npy", "case.json"])
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_full_disk_is_one_line_and_leaves_no_half_case(tmp_path, item, monkeypatch, write, num_workers):
     def fail(target, *args, **kwargs):
-        if str(target).endswith(write) or write == "image":
+        if str(target).endswith(write):
             raise OSError(28, "No space left on device")
         return original(target, *args, **kwargs)
 
-    module, name = {"image": (np.lib.format, "open_memmap"), "case.json": (store, "write_json")}.get(
-        write, (np, "save")
-    )
-    original = getattr(module, name)
-    monkeypatch.setattr(module, name, fail)
-    with pytest.raises(OSError, match="No space left"):
-        preprocess([item], read_only(), tmp_path / "cache")
+    name = "write_json" if write == "case.json" else "_save"
+    original = getattr(store, name)
+    monkeypatch.setattr(store, name, fail)
+    with pytest.raises(InputError, match=r"cannot store .*cache.a-\w+: No space left on device"):
+        preprocess([item], read_only(), tmp_path / "cache", num_workers=num_workers)
     assert entries(tmp_path / "cache") == []
     monkeypatch.undo()
     (case,) = preprocess([item], read_only(), tmp_path / "cache")
@@ -242,14 +242,14 @@ def test_a_bad_case_is_named_and_the_others_are_kept(tmp_path, num_workers):
 
 def test_several_bad_cases_are_counted(tmp_path):
     items = [write_files(tmp_path / "data", name, np.full(SHAPE, 9, np.uint8)) for name in "abc"]
-    with pytest.raises(InputError, match=r"found 9 in .*a_gt\.nii\.gz \(and 2 more cases\)$"):
+    with pytest.raises(InputError, match=r"found 9 in .*a_gt\.nii\.gz \(and 2 more cases, listed above\)$"):
         preprocess(items, read_only(), tmp_path / "cache")
 
 
 def test_a_missing_file_is_found_before_anything_is_computed(tmp_path):
     items = [write_files(tmp_path / "data", name) for name in "ab"]
     (tmp_path / "data" / "b_gt.nii.gz").unlink()
-    with pytest.raises(InputError, match=r"expected a NIfTI file at .*b_gt\.nii\.gz, found none"):
+    with pytest.raises(InputError, match=r"expected a file at .*b_gt\.nii\.gz, found none"):
         preprocess(items, read_only(), tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
@@ -273,3 +273,35 @@ def test_image_and_label_of_a_second_writer_stay_as_the_first_wrote_them(tmp_pat
     (again,) = preprocess([item], read_only(), tmp_path / "cache")
     assert np.array_equal(again.image[0], loaded["image"][0].numpy().transpose(2, 0, 1).astype(np.float16))
     assert entries(tmp_path / "cache") == [case.folder.name]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_writing_past_the_end_of_a_disk_is_an_error_not_a_signal():
+    with pytest.raises(OSError, match="No space left on device"):
+        store._save(Path("/dev/full"), [np.zeros(1_000_000)], np.float16, (1_000_000,))
+
+
+def test_an_array_is_saved_as_numpy_saves_it(tmp_path):
+    array = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float16)
+    np.save(tmp_path / "numpy.npy", array)
+    store._save(tmp_path / "parts.npy", (channel for channel in array.astype(np.float32)), np.float16, array.shape)
+    assert (tmp_path / "parts.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_preprocessing_draws_no_random_numbers(tmp_path, item, num_workers):
+    """Or the weights of a network that is built afterwards would depend on what the store held before."""
+    before = torch.random.get_rng_state()
+    preprocess([item], read_only(), tmp_path / "cache", num_workers=num_workers)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_every_bad_case_is_listed(tmp_path, capsys):
+    items = [write_files(tmp_path / "data", name, seed=seed) for seed, name in enumerate("abc")]
+    for name in "ac":
+        (tmp_path / "data" / f"{name}.nii.gz").write_bytes(b"no scan")
+    with pytest.raises(InputError, match=r"a\.nii\.gz is not a readable .* \(and 1 more cases, listed above\)"):
+        preprocess(items, read_only(), tmp_path / "cache", progress=False)
+    listed = capsys.readouterr().err.splitlines()
+    assert [line.split(" is not")[0].rpartition("/")[2] for line in listed] == ["a.nii.gz", "c.nii.gz"]
+    assert all(line.startswith("bad case: ") for line in listed)

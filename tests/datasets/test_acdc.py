@@ -125,3 +125,9 @@ def test_the_sunnybrook_patients(real_data):
         ("patient902_frame20", "ED"),
         ("patient902_frame07", "ES"),
     ]
+
+
+def test_one_frame_for_both_phases_is_refused(tmp_path):
+    write_patient(tmp_path, info="ED: 1\nES: 1\n")
+    with pytest.raises(InputError, match=r"expected two frames in .*Info\.cfg, found 1 for both ED and ES"):
+        read_cases("acdc", tmp_path)

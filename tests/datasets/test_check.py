@@ -1,4 +1,6 @@
+import gzip
 import shutil
+import struct
 
 import nibabel as nib
 import numpy as np
@@ -185,6 +187,31 @@ def test_another_folder_is_bad_input(tmp_path, capsys):
         check("kits", str(tmp_path))
     assert main(["check", "--dataset", "kits", "--dir", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("error: expected KiTS19 in ")
+
+
+def test_a_scan_under_two_subjects_is_an_error(dataset, capsys):
+    twin = shutil.copytree(dataset / "patient002", dataset / "patient003")
+    for path in twin.glob("patient002*"):
+        path.rename(path.with_name(path.name.replace("patient002", "patient003")))
+    assert check("acdc", str(dataset)) == 1
+    errors = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2, "one line per phase"
+    assert all("expected one scan per subject, found the same voxels in" in line for line in errors)
+
+
+def test_no_bad_file_hides_the_others(dataset, capsys):
+    """Neither one that would not fit in memory nor one that is no array of numbers."""
+    (first, _), second = first_case(dataset), next((dataset / "patient002").glob("*_frame??.nii.gz"))
+    content = bytearray(gzip.decompress(first.read_bytes()))
+    content[40:48] = struct.pack("<4h", 3, 32767, 32767, 32767)
+    first.write_bytes(gzip.compress(bytes(content)))
+    colors = np.zeros((4, 4, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nib.save(nib.Nifti1Image(colors, np.eye(4)), second)
+    assert check("acdc", str(dataset)) == 1
+    out = capsys.readouterr().out
+    assert f"error: {first} is damaged or truncated (shape (32767, 32767, 32767) needs" in out
+    assert f"found colors or records in {second}" in out
+    assert out.endswith("2 errors, 0 notes\n")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,12 @@ def test_a_missing_label_is_named(tmp_path):
         ({"training": {}}, r'expected "training": \[\{"image": ...'),
         ({"training": ["a.nii.gz"]}, r'expected "training": \[\{"image": ...'),
         ({"training": []}, r"expected cases under 'training' in .*dataset\.json, found none"),
-        ({"labels": {"0": "background", "1": "spleen"}}, r"expected the labels 0, 1, 2 \(Task04\) in .*spleen"),
+        (
+            {"labels": {"0": "background", "1": "spleen"}},
+            r"expected the labels 0 background, 1 anterior, 2 posterior \(Task04\) in .*spleen",
+        ),
+        ({"labels": {"0": "background", "1": "Posterior", "2": "Anterior"}}, r"found \{'0': 'background', '1': 'Post"),
+        ({"labels": ["background", "Anterior", "Posterior"]}, r"expected the labels .* found \['background'"),
         (
             {"training": 2 * [{"image": "imagesTr/hippocampus_001.nii.gz", "label": "x"}]},
             r"lists hippocampus_001\.nii\.gz more than once",

@@ -124,7 +124,7 @@ def test_a_split_file(tmp_path):
         ({"train": ["patient001"]}, r'expected \{"train": \[subjects\], "val": \[subjects\]\} in the split file'),
         (["patient001"], r'expected \{"train": \[subjects\]'),
         ({"train": [1], "val": [2]}, r'expected \{"train": \[subjects\]'),
-        ("{", r"the split file .* is not JSON"),
+        ("{", r"split\.json is not JSON"),
     ],
 )
 def test_wrong_split_files(tmp_path, content, message):
@@ -156,3 +156,8 @@ def test_the_datalist_of_a_config(real_data):
 def test_an_unknown_section(tmp_path):
     with pytest.raises(InputError, match="there is no section 'test'; choices: train, val, all"):
         datalist("acdc", tmp_path, "test")
+
+
+def test_a_fold_of_a_split_without_folds_is_refused():
+    with pytest.raises(InputError, match="fold 9 needs split 'kfold', found split 'paper', which has no folds"):
+        split_cases("acdc", make_cases(range(6)), "paper", fold=9)

@@ -2,11 +2,10 @@
 
 import sys
 from pathlib import Path
-from types import TracebackType
 
 from monai.utils import set_determinism
 
-from ..errors import InputError, find_input_error
+from ..errors import InputError, show_input_errors_in_one_line
 from .command_line import current_command
 from .lint import find_problems
 
@@ -31,15 +30,6 @@ def setup(seed: int = 0) -> None:
             more = f" (and {len(problems) - 1} more: python -m regionwise lint)" if len(problems) > 1 else ""
             raise InputError(problems[0] + more)
     set_determinism(seed=seed)
-
-
-def show_input_errors_in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print an `InputError` (also one that MONAI wrapped) as one line; anything else with its traceback."""
-    problem = find_input_error(error)
-    if problem is None:
-        sys.__excepthook__(kind, error, trace)
-    else:
-        print(f"error: {problem}", file=sys.stderr)
 
 
 def find_bundle_root(name: str) -> str:

@@ -7,7 +7,8 @@ one is found again. A folder appears whole or not at all: a killed run leaves no
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +23,8 @@ from tqdm import tqdm
 from .. import __version__
 from ..distance import normalized_distance
 from ..distributed import barrier, is_main_process
-from ..errors import InputError, find_input_error
-from ..files import atomic_folder, write_json
+from ..errors import InputError, describe_in_one_line
+from ..files import atomic_folder, content_digest, write_json
 from ..options import as_path
 
 FOREGROUND_VOXELS_PER_CLASS = 10_000  # as nnU-Net: enough to sample from, small enough to read at once
@@ -104,7 +105,7 @@ def preprocess(
         the stored cases in the order of ``data``.
 
     Raises:
-        InputError: one or more cases cannot be used; the line names the first and counts the rest.
+        InputError: one or more cases cannot be used, or the store cannot be written; every case is listed on stderr.
     """
     settings = {
         "transform": settings_of(transform),
@@ -121,14 +122,18 @@ def preprocess(
             missing.append((item, case))
     if missing:
         jobs = _Jobs(missing, transform, slice_axis)
-        loader = DataLoader(jobs, batch_size=None, num_workers=num_workers)
+        # A generator of its own: a loader draws a seed from the global one, and the initial weights of a network that
+        # is built later would depend on whether the store was there.
+        loader = DataLoader(jobs, batch_size=None, num_workers=num_workers, generator=torch.Generator())
         bar = tqdm(
             loader, desc=f"preprocessing into {cache_dir}", unit="case", disable=None if progress else True, leave=False
         )
         problems = [problem for problem in bar if problem]
+        if len(problems) > 1:
+            print("\n".join(f"bad case: {problem}" for problem in problems), file=sys.stderr)
+            raise InputError(f"{problems[0]} (and {len(problems) - 1} more cases, listed above)")
         if problems:
-            more = f" (and {len(problems) - 1} more cases)" if len(problems) > 1 else ""
-            raise InputError(problems[0] + more)
+            raise InputError(problems[0])
     if is_main_process():
         barrier()
     return cases
@@ -147,12 +152,13 @@ class _Jobs(Dataset):
         item, case = self.jobs[index]
         try:
             result = self.transform(dict(item))
-        except (InputError, RuntimeError) as error:
-            problem = find_input_error(error)
+            write_case(case.folder, item["case_id"], result["image"], result["label"], self.slice_axis)
+        except (InputError, RuntimeError, OSError, MemoryError) as error:
+            problem = describe_in_one_line(error)
             if problem is None:
                 raise
-            return str(problem)  # an exception of a worker process would come back as a page of traceback
-        write_case(case.folder, item["case_id"], result["image"], result["label"], self.slice_axis)
+            # An exception of a worker process would come back as a page of traceback.
+            return problem if isinstance(error, InputError | RuntimeError) else f"cannot store {case.folder}: {problem}"
         return ""
 
 
@@ -172,20 +178,31 @@ def write_case(folder: Path, case_id: str, image: Any, label: Any, slice_axis: i
     spacing_mm = [spacing_mm[axis] for axis in order]
     distance = normalized_distance(labels, spacing=spacing_mm)
     with atomic_folder(folder) as temporary:
-        stored = np.lib.format.open_memmap(
-            temporary / "image.npy", mode="w+", dtype=np.float16, shape=(image.shape[0], *labels.shape)
-        )
-        for channel, array in zip(stored, image, strict=True):
-            channel[...] = np.asarray(array).transpose(order)
-        stored.flush()
-        np.save(temporary / "label.npy", labels)
-        np.save(temporary / "distance.npy", distance.astype(np.float16))
-        np.save(temporary / "foreground.npy", _foreground_sample(labels, case_id))
-        np.save(temporary / "labelled_slices.npy", np.flatnonzero(labels.any(axis=(1, 2))).astype(np.int32))
+        channels = (np.asarray(channel).transpose(order) for channel in image)
+        _save(temporary / "image.npy", channels, np.float16, (image.shape[0], *labels.shape))
+        for name, array in {
+            "label": labels,
+            "distance": distance.astype(np.float16),
+            "foreground": _foreground_sample(labels, case_id),
+            "labelled_slices": np.flatnonzero(labels.any(axis=(1, 2))).astype(np.int32),
+        }.items():
+            _save(temporary / f"{name}.npy", [array], array.dtype, array.shape)
         write_json(
             temporary / "case.json",
             {"case_id": case_id, "shape": list(labels.shape), "spacing_mm": spacing_mm, "slice_axis": slice_axis},
         )
+
+
+def _save(path: Path, parts: Iterable[np.ndarray], dtype: type | np.dtype, shape: Sequence[int]) -> None:
+    """Write an array as .npy, part by part along its first axis, by plain writes.
+
+    On a full disk a write is an error; a write through a memory map kills the process, and NumPy's own leaves out why.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": tuple(shape)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part, dtype).data)
 
 
 def settings_of(value: Any) -> Any:
@@ -220,20 +237,11 @@ def settings_of(value: Any) -> Any:
 
 def _key(item: Mapping[str, Any], settings: Mapping) -> str:
     paths = item["image"] if isinstance(item["image"], list | tuple) else [item["image"]]
-    content = [_fingerprint(Path(path)) for path in [*paths, item["label"]]]
+    files = [Path(path) for path in [*paths, item["label"]]]
+    digests = [content_digest(path) for path in files]  # first, since it says what is missing
+    content = [[path.stat().st_size, digest] for path, digest in zip(files, digests, strict=True)]
     text = json.dumps([content, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _fingerprint(path: Path) -> list:
-    """Identify a file's content: the CRC-32 and length that gzip keeps at the end, else a digest of all bytes."""
-    if not path.is_file():
-        raise InputError(f"expected a NIfTI file at {path}, found none")
-    if path.suffix != ".gz":
-        return [path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()]
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 8))
-        return [path.stat().st_size, file.read().hex()]
 
 
 def _foreground_sample(labels: np.ndarray, case_id: str) -> np.ndarray:

@@ -40,9 +40,12 @@ def read_subject(subject: Path) -> list[Case]:
         InputError: ``Info.cfg``, one of its keys ED and ES, or a frame's image or label is missing.
     """
     info = read_info(subject / "Info.cfg")
+    frames = {phase: _frame(info, phase, subject / "Info.cfg") for phase in ("ED", "ES")}
+    if frames["ED"] == frames["ES"]:
+        raise InputError(f"expected two frames in {subject / 'Info.cfg'}, found {frames['ED']} for both ED and ES")
     cases = []
-    for phase in ("ED", "ES"):
-        case_id = f"{subject.name}_frame{_frame(info, phase, subject / 'Info.cfg'):02d}"
+    for phase, frame in frames.items():
+        case_id = f"{subject.name}_frame{frame:02d}"
         image = existing(subject / f"{case_id}.nii.gz", f"the {phase} image of {subject.name}")
         label = existing(subject / f"{case_id}_gt.nii.gz", f"the {phase} label of {subject.name}")
         cases.append(Case(case_id=case_id, subject_id=subject.name, image=image, label=label, group=phase))

@@ -1,6 +1,6 @@
 """The command that reads a whole dataset and says per case what is wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import InputError
+from ..files import content_digest
 from ..geometry import find_grid_problems, find_value_problems
 from ..nifti import Volume, read_image, read_labels
 from .case import Case
@@ -18,8 +19,8 @@ def check(dataset: str, dir: str, subset: str | None = None, strict: bool = Fals
     """Read every file of a dataset and print one line per finding, then the totals.
 
     An error is what would break or silently spoil training: a missing or damaged file, shapes or affines that differ
-    within a case, labels outside the classes, absurd spacing, NaN or infinity, an image without contrast. A class that
-    a case does not have is a note: real cases lack structures.
+    within a case, labels outside the classes, shear, absurd spacing or units, NaN or infinity, an image without
+    contrast, one scan under two subjects. A class that a case does not have is a note: real cases lack structures.
 
     Args:
         dataset: acdc, brats, kits or msd.
@@ -36,7 +37,7 @@ def check(dataset: str, dir: str, subset: str | None = None, strict: bool = Fals
     reader = find_reader(dataset)
     subjects = find_subjects(dataset, dir, subset)
     counts = {"error": 0, "note": 0}
-    cases = 0
+    cases, seen = 0, []
 
     def report(kind: str, finding: str) -> None:
         counts[kind] += 1
@@ -51,10 +52,13 @@ def check(dataset: str, dir: str, subset: str | None = None, strict: bool = Fals
             continue
         for case in subject_cases:
             cases += 1
+            seen.append(case)
             errors, notes = check_case(dataset, case)
             for kind, findings in (("error", errors), ("note", notes)):
                 for finding in findings:
                     report(kind, finding)
+    for finding in find_duplicates(seen):
+        report("error", finding)
     print(f"{cases} cases of {len(subjects)} subjects: {counts['error']} errors, {counts['note']} notes")
     return int(counts["error"] > 0 or (strict and counts["note"] > 0))
 
@@ -86,6 +90,28 @@ def check_case(dataset: str, case: Case) -> tuple[list[str], list[str]]:
     except InputError as error:
         errors.append(f"{error} in {label.path}")
     return errors + find_case_problems(scans, label, names), describe_empty(label, names)
+
+
+def find_duplicates(cases: Iterable[Case]) -> list[str]:
+    """List the scans that are there under the name of another subject: a split would train and validate on one person.
+
+    Args:
+        cases: from `read_cases`; their (first) images are compared by checksum, those that agree voxel by voxel.
+    """
+    problems, known = [], {}
+    for case in cases:
+        path = case["image"] if isinstance(case["image"], str) else case["image"][0]
+        twin = known.setdefault(content_digest(path), (case["subject_id"], path))
+        if twin[0] != case["subject_id"] and _same_voxels(path, twin[1]):
+            problems.append(f"expected one scan per subject, found the same voxels in {twin[1]} and {path}; remove one")
+    return problems
+
+
+def _same_voxels(path: str, other: str) -> bool:
+    try:
+        return np.array_equal(read_image(path).array, read_image(other).array)
+    except InputError:  # reported by `check_case`
+        return False
 
 
 def find_case_problems(images: Sequence[Volume], label: Volume | None, classes: Mapping[int, Any]) -> list[str]:

@@ -1,11 +1,12 @@
 """Medical Segmentation Decathlon tasks as downloaded; the labels here are those of Task04, hippocampus."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files import read_json
+from ..nifti import stem
 from .case import Case, dataset_folder, existing, wrong_layout
 
 NAME = "an MSD task"
@@ -44,7 +45,7 @@ def read_subject(subject: dict[str, Path]) -> list[Case]:
     Raises:
         InputError: the image or the label is missing.
     """
-    name = subject["image"].name.removesuffix(".gz").removesuffix(".nii")
+    name = stem(subject["image"])
     image = existing(subject["image"], f"the image of {name}")
     label = existing(subject["label"], f"the label of {name}")
     return [Case(case_id=name, subject_id=name, image=image, label=label, group="")]
@@ -56,14 +57,15 @@ def read_description(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is not JSON, has no list ``training`` of pairs of image and label, or its labels are other ones.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}); download it again") from error
+    content = read_json(path, "download it again")
     entries = content.get("training") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(isinstance(e, dict) and {"image", "label"} <= set(e) for e in entries):
         raise InputError(f'expected "training": [{{"image": ..., "label": ...}}, ...] in {path}')
     labels = content.get("labels", LABELS)
-    if {str(index) for index in labels} != {str(index) for index in LABELS}:
-        raise InputError(f"expected the labels {', '.join(map(str, LABELS))} (Task04) in {path}, found {labels}")
+    named = {str(index): str(name).lower() for index, name in labels.items()} if isinstance(labels, dict) else {}
+    if set(named) != {str(index) for index in LABELS} or not all(
+        LABELS[index] in named[str(index)] for index in LABELS
+    ):
+        expected = ", ".join(f"{index} {name}" for index, name in LABELS.items())
+        raise InputError(f"expected the labels {expected} (Task04) in {path}, found {labels}")
     return content

@@ -1,6 +1,5 @@
 """Splits by subject: the paper's, k-fold, or an explicit file."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, did_you_mean
+from ..files import read_json
 from .case import Case
 from .registry import find_reader, read_cases
 
@@ -60,7 +60,7 @@ def split_cases(
         cases: from `read_cases`.
         split: ``paper``; ``kfold``; or a JSON file ``{"train": [subject, ...], "val": [subject, ...]}``, which may
             leave subjects out. By default ``paper``, or ``kfold`` for msd, which is not in the paper.
-        fold: for kfold, the part that validates, from 0.
+        fold: for kfold, the part that validates, from 0; 0 for every other split.
         folds: for kfold, the number of parts.
         seed: for kfold, of the shuffle.
 
@@ -74,6 +74,8 @@ def split_cases(
     reader = find_reader(dataset)
     if split is None:
         split = "paper" if hasattr(reader, "paper_split") else "kfold"
+    if split != "kfold" and fold != 0:
+        raise InputError(f"fold {fold} needs split 'kfold', found split '{split}', which has no folds")
     if split == "kfold":
         train, val = _kfold(subjects, fold, folds, seed)
     elif split == "paper":
@@ -106,10 +108,7 @@ def _kfold(subjects: list[str], fold: int, folds: int, seed: int) -> tuple[list[
 def _from_file(path: str, subjects: list[str]) -> tuple[list[str], list[str]]:
     if not Path(path).is_file():
         raise InputError(f"expected split to be 'paper', 'kfold' or a JSON file, found '{path}', which is no file")
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"the split file {path} is not JSON ({error})") from error
+    content = read_json(path)
     sides = [content.get(side) for side in ("train", "val")] if isinstance(content, dict) else [None]
     if not all(isinstance(side, list) and all(isinstance(name, str) for name in side) for side in sides):
         raise InputError(f'expected {{"train": [subjects], "val": [subjects]}} in the split file {path}')

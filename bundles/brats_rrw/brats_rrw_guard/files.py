@@ -1,0 +1,164 @@
+"""Files that are either whole or absent: everything is written to a temporary name and renamed."""
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+_STALE_SECONDS = 24 * 3600  # of what another machine left, whose processes cannot be asked for
+_cleaned: set[Path] = set()
+
+
+def read_json(path: str | os.PathLike, hint: str = "") -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        hint: what to do about a bad one, for the message.
+
+    Raises:
+        InputError: it is missing, or not JSON in UTF-8.
+    """
+    path, ending = Path(path), f"; {hint}" if hint else ""
+    if not path.is_file():
+        raise InputError(f"expected a JSON file at {path}, found none{ending}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({str(error).splitlines()[0]}){ending}") from error
+
+
+def content_digest(path: str | os.PathLike) -> str:
+    """Return a digest of a file's content: of a .gz the CRC-32 and length at its end, else the SHA-256 of all bytes.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"expected a file at {path}, found none")
+    if path.suffix != ".gz":
+        return sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8))
+        return file.read().hex()
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` and rename it to ``path`` when the block ends without an error.
+
+    A block that raises, or a process that is killed, leaves ``path`` as it was. The temporary name keeps the suffixes
+    of ``path`` because nibabel and NumPy choose the format by them.
+
+    Args:
+        path: the file to write; its folder is created.
+    """
+    path = Path(path)
+    _prepare(path.parent)
+    # A name may be as long as the file system allows; the end of it holds the suffixes.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(), suffix="-" + path.name[-100:])
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        # mkstemp makes files private; a result is meant to be read by whoever may read the folder.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` and rename it to ``path`` when the block ends without an error.
+
+    Args:
+        path: the folder to write. If it exists by then (another process was faster), the existing one stays.
+    """
+    path = Path(path)
+    _prepare(path.parent)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix()))
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        if not path.exists():
+            temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike, content: Any) -> None:
+    """Write strict JSON atomically.
+
+    Raises:
+        ValueError: ``content`` holds NaN or infinity, which JSON cannot say; use None.
+    """
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def remove_leftovers(folder: str | os.PathLike) -> None:
+    """Remove the temporary files and folders that killed processes left in a folder.
+
+    Those of a process that runs on this machine stay, and those of other machines for a day.
+    """
+    for path in Path(folder).glob(".writing-*"):
+        if _is_stale(path):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _prepare(folder: Path) -> None:
+    """Make a folder and, once per process, remove what killed processes left in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder not in _cleaned:
+        _cleaned.add(folder)
+        remove_leftovers(folder)
+
+
+def _prefix() -> str:
+    return f".writing-{_host()}-{os.getpid()}-"
+
+
+def _host() -> str:
+    return "".join(letter for letter in socket.gethostname() if letter.isalnum())[:40]
+
+
+def _is_stale(path: Path) -> bool:
+    host, _, rest = path.name.removeprefix(".writing-").partition("-")
+    process = rest.partition("-")[0]
+    if host == _host() and process.isdecimal() and os.name == "posix":
+        return not _is_running(int(process))
+    try:
+        return time.time() - path.stat().st_mtime > _STALE_SECONDS
+    except OSError:  # finished or removed meanwhile
+        return False
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # asks only
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True

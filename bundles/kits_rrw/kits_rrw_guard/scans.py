@@ -1,0 +1,135 @@
+"""Scans to segment: finding them, reading them to the last byte, and files for their label maps that lose nothing."""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .geometry import find_grid_problems, find_value_problems
+from .nifti import is_nifti_name, read_image, stem
+
+WRITING = ".writing"
+"""Folder in the output folder in which label maps are written; each is moved out of it when it is whole."""
+
+STALE_SECONDS = 3600
+
+
+def find_scans(input: str, modalities: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """List the scans of a file or a folder as a datalist without labels, sorted; hidden files are not looked at.
+
+    Args:
+        input: a NIfTI file, or a folder of them (not of its subfolders); with modalities, any file of a scan, a folder
+            of scans, or a folder of such folders.
+        modalities: endings of the files of one scan, ``<name>_<modality>.nii.gz``, in channel order.
+
+    Returns:
+        ``{"case_id": name, "image": file}``, or a list of files with modalities; a missing modality is named though it
+        is not there.
+
+    Raises:
+        InputError: nothing is there, or no file fits.
+    """
+    path = Path(str(input)).expanduser()
+    if str(input).strip() == "" or not path.exists():
+        raise InputError(f"expected a scan or a folder of scans at {str(input)!r}, found nothing; pass --input")
+    files = [path] if path.is_file() else sorted(path.iterdir())
+    names = [file for file in files if is_nifti_name(file) and not file.is_dir()]
+    if not modalities:
+        if not names:
+            raise InputError(f"expected .nii.gz or .nii files at {path}, found none")
+        return [{"case_id": stem(file), "image": str(file)} for file in names]
+    deeper = [file for folder in files if folder.is_dir() for file in sorted(folder.iterdir()) if is_nifti_name(file)]
+    parts = [(file.parent, *stem(file).rpartition("_")[::2]) for file in names or deeper]
+    found = dict.fromkeys((folder, name) for folder, name, modality in parts if modality in modalities)
+    if not found:
+        endings = ", ".join(f"_{modality}.nii.gz" for modality in modalities)
+        raise InputError(f"expected files that end in {endings} at {path}, found none")
+    return [
+        {"case_id": name, "image": [_existing_modality(folder, name, one) for one in modalities]}
+        for folder, name in found
+    ]
+
+
+def _existing_modality(folder: Path, name: str, modality: str) -> str:
+    candidates = [folder / f"{name}_{modality}.nii.gz", folder / f"{name}_{modality}.nii"]
+    present = [file for file in candidates if file.is_file()]
+    if len(present) > 1:
+        raise InputError(f"expected one file, found {present[0]} and {present[1]}; move one away")
+    return str((present or candidates)[0])
+
+
+def find_scan_problems(image: str | Sequence[str]) -> list[str]:
+    """Read a scan to its last byte and list what makes it unfit (see `regionwise.geometry`).
+
+    Args:
+        image: its file, or one file per modality.
+    """
+    problems, first = [], None
+    for path in [image] if isinstance(image, str) else image:
+        try:
+            volume = read_image(path)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        problems += find_value_problems(volume.array, volume.path)
+        first = first or volume.grid
+        problems += find_grid_problems(first, volume.grid)
+    return problems
+
+
+def check_outputs(scans: Sequence[dict[str, Any]], folder: Path, overwrite: bool = False) -> list[Path]:
+    """Return the file of each scan's label map, named as the (first) file of the scan.
+
+    Raises:
+        InputError: two scans have the same file, it is an input, or it exists and ``overwrite`` is not given.
+    """
+    outputs: dict[Path, str] = {}
+    inputs: dict[tuple[int, int], str] = {}
+    for scan in scans:
+        files = [scan["image"]] if isinstance(scan["image"], str) else scan["image"]
+        inputs |= {_identity(file): file for file in files if Path(file).exists()}
+        source = files[0]
+        output = folder / f"{stem(source)}.nii.gz"
+        if output in outputs:
+            raise InputError(f"{outputs[output]} and {source} would both be written to {output}; rename one")
+        outputs[output] = source
+    existing = [output for output in outputs if output.exists()]
+    for output in existing:
+        if _identity(output) in inputs:
+            scan = inputs[_identity(output)]
+            raise InputError(f"the label map would overwrite the scan {scan}; pass another --output_dir")
+    if existing and not overwrite:
+        raise InputError(
+            f"{existing[0]} exists ({len(existing)} of {len(outputs)} outputs do); pass another --output_dir, "
+            "or --overwrite true"
+        )
+    return list(outputs)
+
+
+def check_folder(folder: object) -> Path:
+    """Return a folder that can be written to, made or not, after removing what killed runs left in it.
+
+    Raises:
+        InputError: it is no path, a file is in its place, or it cannot be written to.
+    """
+    if not isinstance(folder, str | os.PathLike) or not str(folder).strip():
+        raise InputError(f"expected --output_dir to name a folder, found {folder!r}")
+    path = Path(folder).expanduser()
+    nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if not nearest.is_dir():
+        raise InputError(f"expected a folder for the label maps, found the file {nearest}; pass another --output_dir")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to the folder {nearest}; pass another --output_dir")
+    for leftover in (path / WRITING).glob("*") if path.is_dir() else ():
+        if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+    return path
+
+
+def _identity(path: str | os.PathLike) -> tuple[int, int]:
+    """Return what two names of one file share."""
+    status = Path(path).stat()
+    return status.st_dev, status.st_ino
