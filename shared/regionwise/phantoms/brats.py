@@ -1,4 +1,4 @@
-"""A phantom in BraTS 2018's layout: four skull-stripped MRI contrasts of a brain with a tumour of nested parts."""
+"""A phantom in BraTS 2018's layout: four skull-stripped MRI contrasts of a brain with a tumor of nested parts."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from ..nifti import write_volume
 from .rendering import bias_field, grid_mm, rician, smooth_noise
 
 FIELD_OF_VIEW_MM = (240.0, 240.0, 155.0)
-DEFAULT_SIZE = 96
+DEFAULT_SIZE = {"full": 240, "small": 96}
 NECROSIS, EDEMA, ENHANCING = 1, 2, 4
 CSF, GREY, WHITE = 5, 6, 7
 # Signal of each tissue before the subject's own variation.
@@ -21,34 +21,47 @@ SIGNAL = {
 }
 
 
-def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int | None) -> None:
+def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int | None, preset: str) -> None:
     """Write one case folder under ``HGG``.
 
-    Every fifth tumour does not enhance and every seventh has no necrosis.
+    ``full``: 1 in 20 tumors does not enhance and 1 in 20 has no necrosis. ``small``: 1 in 5 and 1 in 7, so that a few
+    subjects hold each kind.
 
     Args:
         folder: the dataset's folder.
         number: of the subject, from 1.
         rng: the source of randomness.
         size: in-plane voxels; the field of view stays, so 240 gives the published matrix of 240 x 240 x 155 at 1 mm.
+        preset: ``full`` or ``small``.
     """
-    spacing_mm = FIELD_OF_VIEW_MM[0] / (size or DEFAULT_SIZE)
+    spacing_mm = FIELD_OF_VIEW_MM[0] / (size or DEFAULT_SIZE[preset])
     shape = tuple(round(extent / spacing_mm) for extent in FIELD_OF_VIEW_MM)
     x, y, z = grid_mm(shape, 3 * (spacing_mm,))
     x, y, z = x + rng.uniform(-6, 6), y + rng.uniform(-6, 6), z + rng.uniform(-4, 4)
     turn = np.deg2rad(rng.uniform(-12, 12))
     x, y = x * np.cos(turn) - y * np.sin(turn), y * np.cos(turn) + x * np.sin(turn)
     tissue, depth_mm = _brain(rng, x, y, z, spacing_mm)
-    label = _tumour(rng, (x, y, z), tissue, depth_mm, spacing_mm, number)
+    # Nothing shows outside the brain, which fills a quarter of the volume: work on its box alone.
+    (box,) = ndimage.find_objects((tissue > 0).astype(np.uint8))
+    x, y, z = (np.broadcast_to(axis, shape)[box] for axis in (x, y, z))
+    tissue, depth_mm = tissue[box], depth_mm[box]
+    rare = {"full": (20, 20), "small": (5, 7)}[preset]
+    enhances, solid = number % rare[0] != 13 % rare[0], number % rare[1] == 5
+    label = _tumor(rng, (x, y, z), tissue, depth_mm, spacing_mm, enhances, solid)
     name = f"Brats18_PHANTOM_{number:03d}_1"
     # BraTS arrays run to the left, to the back and up.
     affine = np.diag((-spacing_mm, -spacing_mm, spacing_mm, 1.0))
     affine[1, 3] = spacing_mm * (shape[1] - 1)
     lesions, vessels = _distractors(rng, x, tissue, depth_mm, spacing_mm)
-    for modality, signal in SIGNAL.items():
-        image = _image(rng, modality, signal, np.where(label > 0, label, tissue), lesions & (label == 0), vessels)
-        write_volume(folder / "HGG" / name / f"{name}_{modality}.nii.gz", np.where(tissue > 0, image, 0), affine)
-    write_volume(folder / "HGG" / name / f"{name}_seg.nii.gz", label, affine)
+    parts = np.where(label > 0, label, tissue)
+    images = {
+        modality: np.where(tissue > 0, _image(rng, modality, signal, parts, lesions & (label == 0), vessels), 0)
+        for modality, signal in SIGNAL.items()
+    }
+    for kind, content in {**images, "seg": label}.items():
+        volume = np.zeros(shape, content.dtype)
+        volume[box] = content
+        write_volume(folder / "HGG" / name / f"{name}_{kind}.nii.gz", volume, affine)
 
 
 def _brain(
@@ -74,19 +87,20 @@ def _brain(
     return tissue, depth_mm
 
 
-def _tumour(
+def _tumor(
     rng: np.random.Generator,
     axes: tuple[np.ndarray, ...],
     tissue: np.ndarray,
     depth_mm: np.ndarray,
     spacing_mm: float,
-    number: int,
+    enhances: bool,
+    solid: bool,
 ) -> np.ndarray:
     """Return BraTS labels: edema around an enhancing rim around necrosis."""
     candidates = np.argwhere((depth_mm > 14) & (tissue == WHITE) & (np.abs(axes[0]) > 14))
-    centre = tuple(candidates[rng.integers(len(candidates))])
-    offsets = [np.broadcast_to(axis, tissue.shape) - np.broadcast_to(axis, tissue.shape)[centre] for axis in axes]
-    core_mm = rng.uniform(14, 24)
+    center = tuple(candidates[rng.integers(len(candidates))])
+    offsets = [np.broadcast_to(axis, tissue.shape) - np.broadcast_to(axis, tissue.shape)[center] for axis in axes]
+    core_mm = rng.uniform(13, 25.5)
     shape = [rng.uniform(0.75, 1.3) for _ in axes]
     distance = np.sqrt(sum((offset / s) ** 2 for offset, s in zip(offsets, shape, strict=True)))
 
@@ -94,14 +108,13 @@ def _tumour(
         return np.exp(strength * smooth_noise(rng, tissue.shape, scale_mm / spacing_mm))
 
     core = distance / core_mm * irregular(0.18, 6)
-    spread = distance / (core_mm * rng.uniform(1.5, 2.2)) * irregular(0.2, 9)
+    spread = distance / (core_mm * rng.uniform(1.25, 1.8)) * irregular(0.2, 9)
     # Edema follows the white matter and does not enter the ventricles.
     spread = np.where(tissue == GREY, 1.25 * spread, spread)
     label = np.zeros(tissue.shape, np.uint8)
     label[(spread < 1) & (tissue != CSF)] = EDEMA
     holes = smooth_noise(rng, tissue.shape, 4 / spacing_mm)
     rim = rng.uniform(0.6, 0.8)
-    solid, enhances = number % 7 == 5, number % 5 != 3
     label[core < 1] = ENHANCING if enhances else NECROSIS
     if not solid:
         label[(core < rim + 0.12 * holes) | ((core < 1) & (holes > 1.3))] = NECROSIS
@@ -112,7 +125,7 @@ def _tumour(
 def _distractors(
     rng: np.random.Generator, x: np.ndarray, tissue: np.ndarray, depth_mm: np.ndarray, spacing_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what looks like tumour and is not: old white-matter lesions, and what takes up contrast in any brain."""
+    """Return what looks like tumor and is not: old white-matter lesions, and what takes up contrast in any brain."""
     spots = smooth_noise(rng, tissue.shape, 3.5 / spacing_mm)
     lesions = (spots > rng.uniform(2.0, 2.8)) & (tissue == WHITE) & (depth_mm > 12)
     sinus = (np.abs(x) < 4) & (depth_mm < 6)

@@ -6,14 +6,37 @@ import numpy as np
 
 from .rendering import ellipse
 
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Build:
+    """The ranges hearts are drawn from.
+
+    Attributes:
+        offset_mm: largest distance of the left ventricle from the center of the field of view, per axis.
+        length_mm: base to apex of the left cavity at end diastole.
+        cavity_mm: radius of the left cavity at the base at end diastole.
+        wall_mm: thickness of the myocardium at end diastole.
+        ejection: radius of the left cavity at end systole over that at end diastole.
+        right: size of the right ventricle, relative to the left one.
+    """
+
+    offset_mm: float
+    length_mm: Range
+    cavity_mm: Range
+    wall_mm: Range
+    ejection: Range
+    right: Range
+
 
 @dataclass(frozen=True)
 class Heart:
     """The shape of one heart; lengths in mm, angles in radians, positions along the axis as fractions of its length.
 
     Attributes:
-        centre: of the left ventricle at the base, in plane.
-        tilt: shift of that centre from base to apex.
+        center: of the left ventricle at the base, in plane.
+        tilt: shift of that center from base to apex.
         septum: direction from the left to the right ventricle.
         length: base to apex of the cavity at end diastole.
         cavity: radius of the left cavity at the base at end diastole.
@@ -23,7 +46,7 @@ class Heart:
         right_end: where the right ventricle ends.
     """
 
-    centre: np.ndarray
+    center: np.ndarray
     tilt: np.ndarray
     septum: float
     length: float
@@ -33,18 +56,29 @@ class Heart:
     right: float
     right_end: float
 
+    @property
+    def reach(self) -> float:
+        """Distance in mm from the axis to the far wall of the right ventricle at the base."""
+        return (self.cavity + self.wall) * (0.62 + 1.05 * self.right)
 
-def draw_heart(rng: np.random.Generator, apical: bool) -> Heart:
-    """Return a random heart; an ``apical`` one has a right ventricle that ends near the base."""
+
+def draw_heart(rng: np.random.Generator, build: Build, apical: bool = False) -> Heart:
+    """Draw a random heart.
+
+    Args:
+        rng: the source of randomness.
+        build: the ranges to draw from.
+        apical: whether the right ventricle ends near the base.
+    """
     return Heart(
-        centre=rng.uniform(-9, 9, 2),
+        center=rng.uniform(-build.offset_mm, build.offset_mm, 2),
         tilt=rng.uniform(-10, 10, 2),
         septum=np.deg2rad(rng.uniform(130, 210)),
-        length=rng.uniform(72, 92),
-        cavity=rng.uniform(19, 28),
-        wall=rng.uniform(7.5, 12),
-        ejection=rng.uniform(0.55, 0.78),
-        right=rng.uniform(0.85, 1.15),
+        length=rng.uniform(*build.length_mm),
+        cavity=rng.uniform(*build.cavity_mm),
+        wall=rng.uniform(*build.wall_mm),
+        ejection=rng.uniform(*build.ejection),
+        right=rng.uniform(*build.right),
         right_end=0.28 if apical else rng.uniform(0.75, 0.92),
     )
 
@@ -59,7 +93,7 @@ class Plane:
 
     Attributes:
         t: position along the axis: 0 at the base, 1 at the apex of the cavity.
-        u: mm from the left ventricle's centre towards the right ventricle, (rows, columns).
+        u: mm from the left ventricle's center towards the right ventricle, (rows, columns).
         v: mm across that, (rows, columns).
         cavity: radius of the left cavity at the base, mm.
         outer: radius of the myocardium at the base, mm.
@@ -69,8 +103,8 @@ class Plane:
         systole = phase == "ES"
         # The base moves towards the apex in systole, so the first slices then show the atria.
         self.t = (height_mm - (0.13 * heart.length if systole else 0)) / (heart.length * (0.85 if systole else 1))
-        centre = heart.centre + heart.tilt * np.clip(self.t, 0, 1)
-        x, y, cosine, sine = x - centre[0], y - centre[1], np.cos(heart.septum), np.sin(heart.septum)
+        center = heart.center + heart.tilt * np.clip(self.t, 0, 1)
+        x, y, cosine, sine = x - center[0], y - center[1], np.cos(heart.septum), np.sin(heart.septum)
         self.u, self.v = x * cosine + y * sine, y * cosine - x * sine
         self.cavity = heart.cavity * (heart.ejection if systole else 1)
         # The wall nearly keeps its area in the plane: it thickens as the cavity shrinks.

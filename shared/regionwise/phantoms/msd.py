@@ -14,7 +14,7 @@ ANTERIOR, POSTERIOR = 1, 2
 LABELS = {"0": "background", "1": "Anterior", "2": "Posterior"}
 
 
-def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int | None) -> None:
+def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int | None, preset: str) -> None:
     """Write one image and its label. As in the real set, some images are uint8 and some float32.
 
     Args:
@@ -22,9 +22,10 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
         number: of the case, from 1.
         rng: the source of randomness.
         size: voxels from back to front; the field of view stays, so 50 gives voxels of 1 mm.
+        preset: without effect, since the real crops are small themselves.
     """
     spacing_mm = DEFAULT_SIZE / (size or DEFAULT_SIZE)
-    extent_mm = (rng.integers(33, 39), rng.integers(47, 56), rng.integers(32, 40))
+    extent_mm = (rng.integers(32, 39), rng.integers(45, 56), rng.integers(30, 43))
     shape = tuple(round(extent / spacing_mm) for extent in extent_mm)
     x, y, z = grid_mm(shape, 3 * (spacing_mm,))
     image, label = _render(rng, x * rng.choice((-1, 1)), y, z, spacing_mm)
@@ -76,7 +77,7 @@ def _render(
     centre_z = rng.uniform(-1, 1) + drop * (0.5 - s) + 2.5 * np.sin(2 * np.pi * s)
     # Thin at the tail, thick at the head, closed at both ends.
     taper = np.sqrt(np.clip(1 - np.abs(2 * s - 1) ** 4, 1e-6, 1))
-    width = rng.uniform(0.9, 1.15) * (3.4 + 4.6 * np.clip(s, 0, 1) ** 1.5) * taper
+    width = rng.uniform(0.9, 1.15) * (5.0 + 2.4 * np.clip(s, 0, 1) ** 1.5) * taper
     u, v = (x - centre_x) / (1.1 * width), (z - centre_z) / (0.75 * width)
     radius = np.hypot(u, v) * np.exp(0.08 * smooth_noise(rng, shape, 2.5 / spacing_mm))
     along = np.broadcast_to((s > 0) & (s < 1), shape)

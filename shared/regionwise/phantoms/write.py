@@ -9,9 +9,12 @@ from ..files import atomic_folder
 from . import acdc, brats, kits, msd
 
 PHANTOMS = {"acdc": acdc, "brats": brats, "kits": kits, "msd": msd}
+PRESETS = "full", "small"
 
 
-def phantom(dataset: str, out: str, subjects: int = 16, seed: int = 0, size: int | None = None) -> None:
+def phantom(
+    dataset: str, out: str, subjects: int = 16, seed: int = 0, size: int | None = None, preset: str = "full"
+) -> None:
     """Write a synthetic dataset in the layout of a real one: for tests, demonstrations and a first run.
 
     The anatomy is drawn from ellipses and smooth contours with partial volume, noise, a bias field and a contrast that
@@ -23,12 +26,16 @@ def phantom(dataset: str, out: str, subjects: int = 16, seed: int = 0, size: int
         subjects: how many.
         seed: the same seed gives the same files, byte by byte; a subject does not depend on how many there are.
         size: voxels along the longer in-plane axis, at an unchanged field of view (a default per dataset).
+        preset: ``full`` has the real dataset's field of view, grid and shares of each structure; ``small`` is for
+            tests of seconds.
 
     Raises:
         InputError: an unknown dataset, a folder that is not empty, or a number out of range.
     """
     if dataset not in PHANTOMS:
         raise InputError(f"there is no phantom of '{dataset}'; {did_you_mean(dataset, PHANTOMS)}")
+    if preset not in PRESETS:
+        raise InputError(f"there is no preset '{preset}'; {did_you_mean(preset, PRESETS)}")
     for name, value, lowest in (("subjects", subjects, 1), ("seed", seed, 0), ("size", size, 32)):
         if value is None and name == "size":
             continue
@@ -40,7 +47,7 @@ def phantom(dataset: str, out: str, subjects: int = 16, seed: int = 0, size: int
     generator = PHANTOMS[dataset]
     with atomic_folder(folder) as temporary:
         for number in range(1, subjects + 1):
-            generator.write_subject(temporary, number, np.random.default_rng([seed, number]), size)
+            generator.write_subject(temporary, number, np.random.default_rng([seed, number]), size, preset)
         if hasattr(generator, "finish"):
             generator.finish(temporary)
         if folder.exists():

@@ -1,0 +1,140 @@
+"""The chest around a heart in short-axis planes: what else shows in the field of view of cardiac MRI."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .heart import Heart
+from .rendering import ellipse
+
+
+@dataclass(frozen=True)
+class Look:
+    """The signal of each tissue, relative to the brightest blood."""
+
+    blood: float
+    right_blood: float
+    myocardium: float
+    fat: float
+    liver: float
+    muscle: float
+    lung: float
+
+
+def draw_look(rng: np.random.Generator) -> Look:
+    """Draw the signals of one scan. Fat may outshine blood, and liver and muscle look like myocardium."""
+    blood = rng.uniform(0.7, 1.0)
+    return Look(
+        blood=blood,
+        right_blood=blood * rng.uniform(0.7, 1.05),
+        myocardium=blood * rng.uniform(0.3, 0.55),
+        fat=rng.uniform(0.6, 1.5),
+        liver=rng.uniform(0.22, 0.5),
+        muscle=rng.uniform(0.2, 0.4),
+        lung=rng.uniform(0.04, 0.16),
+    )
+
+
+def paint_thorax(
+    look: Look, heart: Heart, rng: np.random.Generator, u: np.ndarray, v: np.ndarray, t: float
+) -> np.ndarray:
+    """Paint the chest without the heart: body wall, lungs, mediastinum, spine, liver, spleen and stomach.
+
+    Args:
+        look: the signals.
+        heart: the heart that has to fit inside.
+        rng: the source of randomness; a generator in the same state paints the same chest at another ``t``.
+        u: mm from the left ventricle's center towards the right ventricle, (rows, columns); the chest's front.
+        v: mm across that, (rows, columns).
+        t: position along the heart's axis, 0 at its base and 1 at its apex.
+
+    Returns:
+        the signal, float64 (rows, columns); 0 is air.
+    """
+    signal = np.full(u.shape, look.lung)
+    depth, back = _body_wall(signal, look, heart, rng, u, v, t)
+    vessels = np.sin(u / 5 + rng.uniform(0, 6)) * np.sin(v / 4 + rng.uniform(0, 6)) > 0.93
+    signal[vessels & (depth > 25)] = 0.4 * look.blood
+    _mediastinum(signal, look, heart, rng, u, v, back)
+    _abdomen(signal, look, heart, rng, u, v, t, depth)
+    _arms(signal, look, rng, u, v, depth)
+    return signal
+
+
+def _body_wall(
+    signal: np.ndarray, look: Look, heart: Heart, rng: np.random.Generator, u: np.ndarray, v: np.ndarray, t: float
+) -> tuple[np.ndarray, float]:
+    """Paint skin fat, muscle and ribs; return the depth below the skin in mm and where the back's skin is."""
+    fat_mm, muscle_mm = rng.uniform(7, 22), rng.uniform(10, 18)
+    front = heart.reach + rng.uniform(2, 14) + fat_mm + muscle_mm
+    deep, wide = rng.uniform(108, 132), rng.uniform(145, 180)
+    middle = front - deep, rng.uniform(-25, 5)
+    across, along = (u - middle[0]) / deep, (v - middle[1]) / wide
+    depth = (1 - (np.abs(across) ** 2.4 + np.abs(along) ** 2.4) ** (1 / 2.4)) * deep
+    signal[depth < fat_mm + muscle_mm] = look.muscle
+    ribs = (np.abs(depth - fat_mm - 0.6 * muscle_mm) < 3.5) & (np.sin(16 * np.arctan2(along, across) + 3 * t) > 0.2)
+    signal[ribs] = 0.6 * look.fat
+    signal[depth < fat_mm] = look.fat
+    signal[depth < 0] = 0
+    return depth, middle[0] - deep
+
+
+def _mediastinum(
+    signal: np.ndarray, look: Look, heart: Heart, rng: np.random.Generator, u: np.ndarray, v: np.ndarray, back: float
+) -> None:
+    """Paint spine, muscles of the back, descending aorta, inferior vena cava and esophagus."""
+    spine = back + rng.uniform(52, 62), rng.uniform(-8, 22)
+    for side in (-1, 1):
+        signal[ellipse(u, v, (spine[0] - 22, spine[1] + side * 34), (18, 28))] = look.muscle
+    signal[ellipse(u, v, spine, (20, 23))] = 0.4 * look.fat + 0.5 * look.muscle
+    signal[ellipse(u, v, (spine[0] - 30, spine[1]), (9, 10))] = 1.1 * look.blood
+    signal[ellipse(u, v, (spine[0] - 30, spine[1]), (5, 6))] = look.muscle
+    # Behind the heart: between its wall and the spine, so near that a network has to know which blood is the heart's.
+    rear = -(heart.cavity + heart.wall) - 16
+    aorta = max(rear - rng.uniform(0, 12), spine[0] + 26), rng.uniform(-32, -12)
+    cava = rear + rng.uniform(6, 14), rng.uniform(30, 48)
+    gullet = aorta[0] + 4, aorta[1] + rng.uniform(20, 26)
+    for center, radius, content in ((aorta, 11, 0.95 * look.blood), (cava, 11, look.right_blood), (gullet, 6, 0.3)):
+        signal[ellipse(u, v, center, (radius + 2.5, radius + 2.5))] = look.myocardium
+        signal[ellipse(u, v, center, (radius, radius))] = content
+
+
+def _abdomen(
+    signal: np.ndarray,
+    look: Look,
+    heart: Heart,
+    rng: np.random.Generator,
+    u: np.ndarray,
+    v: np.ndarray,
+    t: float,
+    depth: np.ndarray,
+) -> None:
+    """Paint liver with its vessels, spleen, stomach and bowel below the diaphragm, which rises towards the apex."""
+    floor = heart.cavity + heart.wall + rng.uniform(2, 12)
+    inside = depth > rng.uniform(24, 32)
+    reach = rng.uniform(75, 95)
+    liver = ellipse(u, v, (10, -floor - reach), (reach * 1.2, reach + 8 * t)) & inside
+    signal[liver] = look.liver
+    vessels = np.sin(u / 7 + rng.uniform(0, 6)) * np.sin(v / 8 + rng.uniform(0, 6)) > 0.82
+    signal[liver & vessels] = 0.8 * look.blood
+    spleen = ellipse(u, v, (-70 + rng.uniform(-8, 8), floor + rng.uniform(42, 60)), (30, 20 + 10 * max(t, 0))) & inside
+    signal[spleen] = 0.75 * look.liver + 0.15
+    # Stomach and bowel: bright contents within a dark wall, as a ventricle within its myocardium.
+    for _ in range(rng.integers(3, 7)):
+        center = rng.uniform(-75, 35), rng.choice((-1.4, 1)) * (floor + rng.uniform(25, 70))
+        axes, wall = rng.uniform(12, 28, 2), rng.uniform(2.5, 9)
+        signal[ellipse(u, v, center, axes + wall) & inside] = look.myocardium
+        signal[ellipse(u, v, center, axes) & inside] = rng.uniform(0.3, 1.05) * look.blood
+
+
+def _arms(
+    signal: np.ndarray, look: Look, rng: np.random.Generator, u: np.ndarray, v: np.ndarray, depth: np.ndarray
+) -> None:
+    """Paint arms at the sides of half of the chests."""
+    shown, place = rng.random() < 0.5, rng.uniform(-90, -40)
+    for side in (-1, 1):
+        center = place, side * 215
+        if shown:
+            signal[ellipse(u, v, center, (42, 40)) & (depth < -2)] = look.fat
+            signal[ellipse(u, v, center, (34, 32)) & (depth < -2)] = look.muscle
+            signal[ellipse(u, v, center, (10, 10)) & (depth < -2)] = 0.6 * look.fat
