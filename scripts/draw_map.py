@@ -25,7 +25,7 @@ def draw(path: Path) -> None:
         path: PNG to write.
     """
     with tempfile.TemporaryDirectory() as folder:
-        phantom("acdc", str(Path(folder) / "data"), subjects=1, seed=0)
+        phantom("acdc", str(Path(folder) / "data"), subjects=1, preset="small")
         labels = read_labels(read_cases("acdc", Path(folder) / "data")[0]["label"])
     rw_map = region_wise_map(labels.array, 4, spacing=labels.spacing_mm)
     middle = int(np.argmax(np.count_nonzero(labels.array == 1, axis=(0, 1))))

@@ -9,6 +9,12 @@ python="${PYTHON:-python3}"
 wanted="$(cat requirements.txt shared/pyproject.toml | cksum) $extra"
 if [ "$(cat ".venv/.installed-$extra" 2>/dev/null)" != "$wanted" ]; then
     echo "installing the requirements into .venv (a few minutes the first time)"
-    python -m pip install --quiet --disable-pip-version-check -r requirements.txt ${extra:+-e "./shared[$extra]"}
+    # pip's advice and its notes on the build of the local package are not for the user; its errors are.
+    if ! python -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore \
+        -r requirements.txt ${extra:+-e "./shared[$extra]"} > .venv/install.log 2>&1; then
+        grep -E '^ *(ERROR|error)' .venv/install.log >&2 || tail -n 20 .venv/install.log >&2
+        echo "error: the installation failed; all of pip's output is in .venv/install.log" >&2
+        exit 1
+    fi
     echo "$wanted" > ".venv/.installed-$extra"
 fi

@@ -25,7 +25,7 @@ def phantoms(tmp_path_factory) -> dict[str, Path]:
     """Return, for each bundle, a dataset of four small synthetic subjects; tests do not change it."""
     root = tmp_path_factory.mktemp("phantoms")
     for bundle, dataset in DATASETS.items():
-        phantom(dataset, str(root / bundle), subjects=4, size=PHANTOM_SIZES[bundle])
+        phantom(dataset, str(root / bundle), subjects=4, size=PHANTOM_SIZES[bundle], preset="small")
     return {bundle: root / bundle for bundle in DATASETS}
 
 

@@ -92,7 +92,7 @@ def test_an_absent_class_is_described():
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "acdc"
-    phantom("acdc", str(folder), subjects=2, size=32)
+    phantom("acdc", str(folder), subjects=2, size=32, preset="small")
     return folder
 
 
@@ -167,7 +167,7 @@ def test_an_empty_structure_is_a_note_and_an_error_only_when_strict(dataset, cap
 
 
 def test_labels_that_mix_two_conventions(tmp_path, capsys):
-    phantom("brats", str(tmp_path / "brats"), subjects=1, size=32)
+    phantom("brats", str(tmp_path / "brats"), subjects=1, size=32, preset="small")
     (path,) = (tmp_path / "brats").glob("HGG/*/*_seg.nii.gz")
     change(path, lambda a, m: (np.where(a == 1, 3, a).astype(np.uint8), m))
     assert check("brats", str(tmp_path / "brats")) == 1
@@ -175,7 +175,7 @@ def test_labels_that_mix_two_conventions(tmp_path, capsys):
 
 
 def test_a_modality_that_lies_elsewhere(tmp_path, capsys):
-    phantom("brats", str(tmp_path / "brats"), subjects=1, size=32)
+    phantom("brats", str(tmp_path / "brats"), subjects=1, size=32, preset="small")
     (path,) = (tmp_path / "brats").glob("HGG/*/*_t1ce.nii.gz")
     change(path, shift)
     assert check("brats", str(tmp_path / "brats")) == 1

@@ -31,7 +31,7 @@ SHORT_FOLDER = Path(__file__).parent / "short"
 def settings(tmp_path_factory):
     """Return nnU-Net's environment variables for a planned and preprocessed phantom of ACDC: six thick volumes."""
     root = tmp_path_factory.mktemp("nnunet")
-    phantom("acdc", str(root / "acdc"), subjects=3, size=48)
+    phantom("acdc", str(root / "acdc"), subjects=3, size=48, preset="small")
     write_raw(root / "acdc", root / "raw" / DATASET)
     settings = {
         **{f"nnUNet_{name}": str(root / name) for name in ("raw", "preprocessed", "results")},

@@ -8,10 +8,22 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_smooth_noise_is_standardised_and_smooth(rng):
+def test_smooth_noise_is_standardized_and_smooth(rng):
     noise = smooth_noise(rng, (40, 40), 3)
     assert (noise.mean(), noise.std()) == pytest.approx((0, 1))
     assert np.abs(np.diff(noise, axis=0)).mean() < 0.5 * np.abs(np.diff(rng.standard_normal((40, 40)), axis=0)).mean()
+
+
+@pytest.mark.parametrize("scale", [0.6, 3, 6, (1, 8, 8)])
+def test_smooth_noise_is_as_smooth_as_its_scale(rng, scale):
+    """The correlation of Gaussian noise after a Gaussian filter: exp(-(d / 2 scale)^2) at the distance d."""
+    noise = smooth_noise(rng, (48, 192, 192), scale)
+    assert noise.shape == (48, 192, 192)
+    for axis, width in enumerate(np.broadcast_to(scale, 3)):
+        step = max(1, round(2 * width))
+        first, second = np.take(noise, range(48 - step), axis), np.take(noise, range(step, 48), axis)
+        expected = np.exp(-((step / (2 * width)) ** 2))
+        assert np.corrcoef(first.ravel(), second.ravel())[0, 1] == pytest.approx(expected, abs=0.15)
 
 
 def test_the_bias_field_stays_within_its_strength(rng):
@@ -36,7 +48,7 @@ def test_an_ellipse_has_its_area():
     assert ellipse(x, y, (10, -20), (120, 60)).sum() == pytest.approx(np.pi * 120 * 60, rel=0.002)
 
 
-def test_the_grid_is_centred():
+def test_the_grid_is_centered():
     z, y = grid_mm((3, 4), (5.0, 2.0))
     np.testing.assert_array_equal(z.ravel(), [-5, 0, 5])
     np.testing.assert_array_equal(y.ravel(), [-3, -1, 1, 3])

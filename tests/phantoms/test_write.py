@@ -10,27 +10,30 @@ from regionwise.nifti import read_header, read_image, read_labels
 from regionwise.phantoms import acdc
 from regionwise.phantoms.write import PHANTOMS, phantom
 
-# The default sizes, and enough subjects for one that lacks a structure.
+# The default sizes of the small preset, and enough subjects for one that lacks a structure.
 SUBJECTS = {"acdc": 4, "brats": 3, "kits": 6, "msd": 3}
 
 
 @pytest.fixture(scope="module", params=PHANTOMS)
 def written(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("phantom") / request.param
-    phantom(request.param, str(folder), subjects=SUBJECTS[request.param])
+    phantom(request.param, str(folder), subjects=SUBJECTS[request.param], preset="small")
     return request.param, folder
 
 
 @pytest.fixture(scope="module")
 def loaded(written):
     """Return the dataset's name and, per case, its images and its class indices."""
-    dataset, folder = written
+    return written[0], load(*written)
+
+
+def load(dataset, folder):
     cases = []
     for case in read_cases(dataset, folder):
         paths = [case["image"]] if isinstance(case["image"], str) else case["image"]
         labels = read_labels(case["label"])
         cases.append(([read_image(path) for path in paths], to_classes(dataset, labels.array), case))
-    return dataset, cases
+    return cases
 
 
 def test_it_is_read_as_the_dataset_and_has_no_errors(written, capsys):
@@ -81,7 +84,7 @@ def _band_dice(image, mask):
 
 @pytest.mark.parametrize("dataset", PHANTOMS)
 def test_contrast_differs_between_subjects(dataset, tmp_path):
-    phantom(dataset, str(tmp_path / dataset), subjects=6, size=40)
+    phantom(dataset, str(tmp_path / dataset), subjects=6, size=40, preset="small")
     means = []
     for case in read_cases(dataset, tmp_path / dataset):
         image = read_image(case["image"] if isinstance(case["image"], str) else case["image"][0]).array
@@ -95,7 +98,7 @@ def test_contrast_differs_between_subjects(dataset, tmp_path):
 @pytest.mark.parametrize("dataset", PHANTOMS)
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_subjects(dataset, tmp_path):
     for name, subjects, seed in (("first", 2, 0), ("again", 1, 0), ("other", 1, 1)):
-        phantom(dataset, str(tmp_path / name), subjects=subjects, seed=seed, size=40)
+        phantom(dataset, str(tmp_path / name), subjects=subjects, seed=seed, size=40, preset="small")
     first, again, other = (_digests(tmp_path / name) for name in ("first", "again", "other"))
     scans = [path for path in again if path.endswith(".nii.gz")]
     assert len(scans) >= 2
@@ -111,7 +114,7 @@ def _digests(folder):
 
 def test_size_is_the_matrix_at_an_unchanged_field_of_view(tmp_path):
     for size in (48, 96):
-        phantom("acdc", str(tmp_path / str(size)), subjects=1, size=size)
+        phantom("acdc", str(tmp_path / str(size)), subjects=1, size=size, preset="small")
     coarse, fine = (read_labels(read_cases("acdc", tmp_path / str(size))[0]["label"]) for size in (48, 96))
     assert (coarse.array.shape[0], fine.array.shape[0]) == (48, 96)
     volumes_mm3 = [(v.array == acdc.LV).sum() * np.prod(v.spacing_mm) for v in (coarse, fine)]
@@ -121,7 +124,7 @@ def test_size_is_the_matrix_at_an_unchanged_field_of_view(tmp_path):
 @pytest.fixture(scope="module")
 def heart(tmp_path_factory):
     folder = tmp_path_factory.mktemp("heart") / "acdc"
-    phantom("acdc", str(folder), subjects=3)
+    phantom("acdc", str(folder), subjects=3, preset="small")
     cases = read_cases("acdc", folder)
     return [(case, read_labels(case["label"])) for case in cases]
 
@@ -159,7 +162,7 @@ def test_acdc_is_oblique_and_anisotropic(heart):
 
 
 def test_brats_parts_are_nested_and_the_background_is_zero(tmp_path):
-    phantom("brats", str(tmp_path / "brats"), subjects=1, size=64)
+    phantom("brats", str(tmp_path / "brats"), subjects=1, size=64, preset="small")
     (case,) = read_cases("brats", tmp_path / "brats")
     assert case["group"] == "HGG"
     label = read_labels(case["label"]).array
@@ -173,7 +176,7 @@ def test_brats_parts_are_nested_and_the_background_is_zero(tmp_path):
 
 
 def test_kits_headers_hu_and_axis_order(tmp_path):
-    phantom("kits", str(tmp_path / "kits"), subjects=6, size=64)
+    phantom("kits", str(tmp_path / "kits"), subjects=6, size=64, preset="small")
     cases = read_cases("kits", tmp_path / "kits")
     kinds = set()
     for case in cases:
@@ -189,7 +192,7 @@ def test_kits_headers_hu_and_axis_order(tmp_path):
 
 
 def test_kits_has_two_kidneys_left_and_right(tmp_path):
-    phantom("kits", str(tmp_path / "kits"), subjects=1, size=64)
+    phantom("kits", str(tmp_path / "kits"), subjects=1, size=64, preset="small")
     label = read_labels(read_cases("kits", tmp_path / "kits")[0]["label"]).array
     halves = [(half > 0).sum() for half in np.split(label[:, :, : label.shape[2] // 2 * 2], 2, axis=2)]
     assert min(halves) > 0.5 * max(halves)
@@ -199,6 +202,7 @@ def test_kits_has_two_kidneys_left_and_right(tmp_path):
     ("options", "message"),
     [
         (["--dataset", "adcc"], "there is no phantom of 'adcc'; did you mean 'acdc'?"),
+        (["--dataset", "acdc", "--preset", "smal"], "there is no preset 'smal'; did you mean 'small'?"),
         (["--dataset", "acdc", "--subjects", "0"], "expected subjects to be an integer >= 1, found 0"),
         (["--dataset", "acdc", "--size", "16"], "expected size to be an integer >= 32, found 16"),
         (["--dataset", "acdc", "--seed", "x"], "expected seed to be an integer >= 0, found 'x'"),
@@ -231,10 +235,10 @@ def test_an_empty_folder_is_filled(tmp_path, capsys):
 def test_nothing_is_left_of_a_run_that_stops_half_way(tmp_path, monkeypatch):
     write_subject = acdc.write_subject
 
-    def stop_at_the_second(folder, number, rng, size):
+    def stop_at_the_second(folder, number, rng, size, preset):
         if number == 2:
             raise KeyboardInterrupt
-        write_subject(folder, number, rng, size)
+        write_subject(folder, number, rng, size, preset)
 
     monkeypatch.setattr(acdc, "write_subject", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):

@@ -15,7 +15,7 @@ NETWORK = {"filters": [16, 32, 64, 128], "kernel_size": [3, 3, 3, 3], "upsamplin
 @pytest.fixture(scope="module")
 def hearts(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hearts")
-    phantom("acdc", str(folder / "data"), subjects=16, seed=0, size=96)
+    phantom("acdc", str(folder / "data"), subjects=16, seed=0, size=96, preset="small")
     return folder
 
 

@@ -57,7 +57,7 @@ def test_inference_and_fine_tuning_in_a_fresh_environment(tmp_path):
     assert run(python, empty, "-c", "import regionwise").returncode == 1
 
     assert run(python, tmp_path, "-m", "pip", "install", "--quiet", *training).returncode == 0
-    phantom("acdc", str(tmp_path / "data"), subjects=4)
+    phantom("acdc", str(tmp_path / "data"), subjects=4, preset="small")
     settings = ("--epochs", "1", "--iterations_per_epoch", "2", "--batch_size", "2", "--num_workers", "0")
     data = ("--dataset_dir", tmp_path / "data")
     result = run(python, empty, *bundle, "training", "--config_file", config / "train.json", *data, *settings)

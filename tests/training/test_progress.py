@@ -111,6 +111,14 @@ def test_cases_are_counted(terminal, capsys):
     assert re.search(r"inference: 100%.*1/1", capsys.readouterr().err)
 
 
+def test_cases_are_lines_where_there_is_no_terminal(capsys):
+    counted = CaseProgress("inference")
+    evaluator = make_evaluator()
+    counted.attach(evaluator)
+    evaluator.run()
+    assert capsys.readouterr().out.splitlines()[-1] == "inference: 1/1 cases"
+
+
 def test_memory_is_told_in_gib():
     used = float(peak_memory().split()[0])
     assert 0.05 < used < 64

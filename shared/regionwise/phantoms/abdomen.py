@@ -1,6 +1,6 @@
 """The abdomen around the kidneys in CT: body wall, bones, organs, bowel and vessels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def inside(axes: Axes, box: tuple[slice, slice, slice]) -> Axes:
 def _paint_organs(
     rng: np.random.Generator, image: np.ndarray, axes: Axes, cavity: np.ndarray, within: np.ndarray, phase: float
 ) -> None:
-    """Paint lungs, bowel, liver, spleen, gallbladder, muscles, bones and vessels; axes in mm of a body of normal size."""
+    """Paint what lies around the kidneys, from the back to the front; axes in mm of a body of normal size."""
 
     def paint(hu: float, center: tuple[float, ...], semi: tuple[float, ...], where: np.ndarray = within) -> None:
         paint_ellipsoid(image, axes, center, semi, hu, where)
@@ -85,8 +85,8 @@ def _paint_organs(
     top = rng.uniform(-75, -50)
     paint(liver, (top, -12, -68), (85, 78, 68), cavity)
     for _ in range(6):
-        offset = rng.uniform(-45, 45, 3)
-        paint(liver + 0.35 * (blood - liver), offset + (top, -12, -68), (4, 4, 18), cavity)
+        center = np.array((top, -12, -68)) + rng.uniform(-45, 45, 3)
+        paint(liver + 0.35 * (blood - liver), center, (4, 4, 18), cavity)
     paint(spleen, (top - 5, 28, 98), (48, 38, 26), cavity)
     paint(rng.uniform(5, 20), (top + 60, -35, -45), (25, 16, 14), cavity)
     for side in (-1, 1):
@@ -97,7 +97,7 @@ def _paint_organs(
     paint(0.8 * blood, (0, 24, -20), (ENDLESS, 10, 12), cavity)
 
 
-def _paint_spine(rng: np.random.Generator, paint, axes: Axes, within: np.ndarray) -> None:
+def _paint_spine(rng: np.random.Generator, paint: Callable[..., None], axes: Axes, within: np.ndarray) -> None:
     """Paint vertebrae with their discs, arches and the canal."""
     paint(150 + 40 * rng.random(), (0, 52, 0), (ENDLESS, 20, 23))
     paint(95, (0, 52, 0), (ENDLESS, 20, 23), within & (np.sin(axes[0] / 5.5) > 0.75))

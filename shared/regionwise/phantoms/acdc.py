@@ -76,7 +76,7 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     name = f"patient{number:03d}"
     apical = choice.apical and number % 7 == 3
     heart, look = draw_heart(rng, choice.build, apical), draw_look(rng)
-    shape, spacing_mm, heights_mm = _draw_stack(rng, choice, heart, size, apical)
+    shape, spacing_mm, heights_mm = draw_stack(rng, choice, heart, size, apical)
     slices = len(heights_mm)
     affine = _oblique_affine(rng, spacing_mm, (*shape, slices))
     frames = {"ED": 1, "ES": int(rng.integers(8, 14))}
@@ -97,10 +97,21 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     (folder / name / "Info.cfg").write_text(f"ED: {frames['ED']}\nES: {frames['ES']}\nGroup: {group}\n{body}")
 
 
-def _draw_stack(
+def draw_stack(
     rng: np.random.Generator, preset: Preset, heart: Heart, size: int | None, apical: bool
 ) -> tuple[tuple[int, int], np.ndarray, np.ndarray]:
-    """Return rows and columns, the voxel size in mm and the slices' positions along the heart's axis in mm."""
+    """Draw the grid of a stack of slices around a heart.
+
+    Args:
+        rng: the source of randomness.
+        preset: the ranges to draw from.
+        heart: the heart.
+        size: in-plane voxels of the longer axis, or None for a drawn voxel size.
+        apical: whether the stack starts below the right ventricle.
+
+    Returns:
+        rows and columns; voxel size in mm, (3,); the slices' positions along the heart's axis in mm, (slices,).
+    """
     columns_mm = rng.uniform(*preset.columns_mm)
     rows_mm = np.clip(columns_mm * rng.uniform(*preset.rows), *preset.rows_mm)
     drawn_mm = rng.uniform(*preset.pixel_mm)

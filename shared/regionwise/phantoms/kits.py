@@ -38,7 +38,7 @@ class Preset:
 
 PRESETS = {
     # Grid, field of view and the share of each structure as in KiTS19, where half of the slices hold no label.
-    "full": Preset(512, (190, 280), (2.0, 3.0, 4.0, 5.0, 5.0), (0.95, 1.27), (8, 37), healthy=10, single=20),
+    "full": Preset(512, (190, 280), (2.0, 3.0, 4.0, 5.0, 5.0), (0.95, 1.27), (6, 40), healthy=10, single=20),
     # A stack around the kidneys, and no tumor too small for a coarse grid.
     "small": Preset(128, (140, 165), (3.0, 4.0, 5.0), (1.0, 1.0), (12, 32), healthy=5, single=7),
 }
@@ -57,7 +57,7 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
         preset: name in `PRESETS`.
     """
     choice = PRESETS[preset]
-    spacing_mm, shape, body_mm = _draw_stack(rng, choice, size or choice.size, wide=number % 9 == 5)
+    spacing_mm, shape, body_mm = draw_stack(rng, choice, size or choice.size, wide=number % 9 == 5)
     offsets_mm = rng.uniform(-8, 8), rng.uniform(-15, 15), rng.uniform(-12, 12)
     axes = tuple(axis + offset for axis, offset in zip(grid_mm(shape, spacing_mm), offsets_mm, strict=True))
     # The contrast agent: 0 is early (cortex and arteries bright), 1 late (even kidneys).
@@ -82,10 +82,20 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     write_volume(case / "segmentation.nii.gz", label.astype(dtype), affine, codes=codes)
 
 
-def _draw_stack(
+def draw_stack(
     rng: np.random.Generator, preset: Preset, size: int, wide: bool
 ) -> tuple[tuple[float, ...], tuple[int, ...], tuple[float, float]]:
-    """Return voxel size and shape (slice, row, column) and the body's half-width and half-depth."""
+    """Draw the grid of a stack of slices and the size of the body in it.
+
+    Args:
+        rng: the source of randomness.
+        preset: the ranges to draw from.
+        size: rows, and columns unless ``wide``.
+        wide: whether there are more columns than rows, as in one case of KiTS19.
+
+    Returns:
+        voxel size in mm and shape, both (slice, row, column); half-width and half-depth of the body in mm.
+    """
     columns = round(size * 796 / 512) if wide else size
     body_mm = rng.uniform(145, 180), rng.uniform(100, 130)
     pixel_mm = 2 * body_mm[0] * rng.uniform(1.04, 1.25) / columns

@@ -53,8 +53,7 @@ def paint_thorax(
     """
     signal = np.full(u.shape, look.lung)
     depth, back = _body_wall(signal, look, heart, rng, u, v, t)
-    vessels = np.sin(u / 5 + rng.uniform(0, 6)) * np.sin(v / 4 + rng.uniform(0, 6)) > 0.93
-    signal[vessels & (depth > 25)] = 0.4 * look.blood
+    _vessels(signal, look, rng, u, v, t, depth)
     _mediastinum(signal, look, heart, rng, u, v, back)
     _abdomen(signal, look, heart, rng, u, v, t, depth)
     _arms(signal, look, rng, u, v, depth)
@@ -77,6 +76,17 @@ def _body_wall(
     signal[depth < fat_mm] = look.fat
     signal[depth < 0] = 0
     return depth, middle[0] - deep
+
+
+def _vessels(
+    signal: np.ndarray, look: Look, rng: np.random.Generator, u: np.ndarray, v: np.ndarray, t: float, depth: np.ndarray
+) -> None:
+    """Paint vessels in lung and mediastinum, blood within a wall as in a ventricle; they wander from slice to slice."""
+    for _ in range(rng.integers(25, 45)):
+        center = rng.uniform((-140, -140), (70, 140)) + t * rng.uniform(-25, 25, 2)
+        axes, wall = rng.uniform(3, 15, 2), rng.uniform(1, 6)
+        signal[ellipse(u, v, center, axes + wall) & (depth > 22)] = look.myocardium * rng.uniform(0.7, 1.3)
+        signal[ellipse(u, v, center, axes) & (depth > 22)] = look.blood * rng.uniform(0.4, 1.05)
 
 
 def _mediastinum(

@@ -126,7 +126,7 @@ class Progress:
 
 
 class CaseProgress:
-    """Progress bar over the cases of an evaluator.
+    """Progress over the cases of an evaluator: a bar on a terminal, a line per tenth of the cases elsewhere.
 
     Args:
         description: what is done to each case.
@@ -138,9 +138,16 @@ class CaseProgress:
     def attach(self, engine: Engine) -> None:
         """Register with an evaluator."""
         engine.add_event_handler(Events.STARTED, self.start)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: self.bar.update())
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.step)
         engine.add_event_handler(Events.COMPLETED, lambda engine: self.bar.close())
 
     def start(self, engine: Engine) -> None:
         """Open the bar."""
         self.bar = tqdm(total=engine.state.epoch_length, desc=self.description, unit="case", disable=_off(self.show))
+
+    def step(self, engine: Engine) -> None:
+        """Count a case."""
+        self.bar.update()
+        done, total = engine.state.iteration, engine.state.epoch_length
+        if self.show and self.bar.disable and (done == total or done % max(1, total // 10) == 0):
+            print(f"{self.description}: {done}/{total} cases", flush=True)
