@@ -29,7 +29,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         right_blood=blood * rng.uniform(0.7, 1.05),
         myocardium=blood * rng.uniform(0.3, 0.55),
         fat=rng.uniform(0.6, 1.5),
-        liver=rng.uniform(0.22, 0.5),
+        liver=rng.uniform(0.25, 0.8),
         muscle=rng.uniform(0.2, 0.4),
         lung=rng.uniform(0.04, 0.16),
     )
@@ -84,7 +84,7 @@ def _vessels(
     """Paint vessels in lung and mediastinum, blood within a wall as in a ventricle; they wander from slice to slice."""
     for _ in range(rng.integers(25, 45)):
         center = rng.uniform((-140, -140), (70, 140)) + t * rng.uniform(-25, 25, 2)
-        axes, wall = rng.uniform(3, 15, 2), rng.uniform(1, 6)
+        axes, wall = rng.uniform(3, 20, 2), rng.uniform(1, 8)
         signal[ellipse(u, v, center, axes + wall) & (depth > 22)] = look.myocardium * rng.uniform(0.7, 1.3)
         signal[ellipse(u, v, center, axes) & (depth > 22)] = look.blood * rng.uniform(0.4, 1.05)
 
@@ -128,11 +128,11 @@ def _abdomen(
     vessels = np.sin(u / 7 + rng.uniform(0, 6)) * np.sin(v / 8 + rng.uniform(0, 6)) > 0.82
     signal[liver & vessels] = 0.8 * look.blood
     spleen = ellipse(u, v, (-70 + rng.uniform(-8, 8), floor + rng.uniform(42, 60)), (30, 20 + 10 * max(t, 0))) & inside
-    signal[spleen] = 0.75 * look.liver + 0.15
+    signal[spleen] = look.blood * rng.uniform(0.4, 0.95)
     # Stomach and bowel: bright contents within a dark wall, as a ventricle within its myocardium.
-    for _ in range(rng.integers(3, 7)):
-        center = rng.uniform(-75, 35), rng.choice((-1.4, 1)) * (floor + rng.uniform(25, 70))
-        axes, wall = rng.uniform(12, 28, 2), rng.uniform(2.5, 9)
+    for _ in range(rng.integers(7, 13)):
+        center = rng.uniform(-100, 60), rng.choice((-1, 1)) * (floor + rng.uniform(22, 80))
+        axes, wall = rng.uniform(12, 34, 2), rng.uniform(3, 11)
         signal[ellipse(u, v, center, axes + wall) & inside] = look.myocardium
         signal[ellipse(u, v, center, axes) & inside] = rng.uniform(0.3, 1.05) * look.blood
 
