@@ -3,6 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh test
+# CPUs differ in their kernels, and so in the order in which floats are summed: a failure elsewhere is read with these.
+echo "CPU:$(grep -m 1 '^model name' /proc/cpuinfo 2> /dev/null | cut -d : -f 2 || sysctl -n machdep.cpu.brand_string)"
+python -c 'import torch; print("kernels:", torch.backends.cpu.get_cpu_capability(), "with torch", torch.__version__)'
 if [ "${CI:-}" = true ] && ! command -v chromium chromium-browser google-chrome > /dev/null; then
     # The report is tested in a browser; elsewhere than in CI that test skips where there is none.
     if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then

@@ -96,7 +96,7 @@ def run_process(*given: str, cwd: Path = ROOT, launcher: tuple[str, ...] = ()) -
     """Run ``python -m monai.bundle run`` in a process of its own, on one core."""
     command = [sys.executable, *launcher, "-m", "monai.bundle", "run", *given]
     done = subprocess.run(
-        command, cwd=cwd, env=environment(), preexec_fn=_one_core, capture_output=True, text=True, timeout=300
+        command, cwd=cwd, env=environment(), preexec_fn=_one_core, capture_output=True, text=True, timeout=900
     )
     return Result(done.returncode, done.stdout, done.stderr)
 

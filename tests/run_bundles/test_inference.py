@@ -70,17 +70,22 @@ def test_inference_gives_what_the_evaluation_judges(trained, tmp_path, bundle):
     """The same network and preprocessing from MONAI's classes alone and from ours, without mirroring.
 
     In one window, since where windows overlap MONAI averages logits and ours, as an ensemble has to, probabilities.
+    The slices that go through the network together are others, and with them the order of summation: a label may differ
+    where two probabilities are equal but for float32's rounding, of some hundred operations one after another.
     """
+    rounding = 100 * np.finfo(np.float32).eps
     run = trained(bundle)
     window = {"patch_size": [64, 64]}
-    settings = {"tta": "false", "run": "['$@evaluator.run()']", **window}
+    settings = {"tta": "false", "save_probabilities": "true", "run": "['$@evaluator.run()']", **window}
     assert evaluate_here(run, tmp_path / "judged", **settings).status == 0
     for path in sorted((tmp_path / "judged" / "predictions").iterdir())[:2]:
         name = path.name.removesuffix(".nii.gz")
         scan = next(s for s in scans_of(bundle, run.data) if name in str(s))
         assert infer_here(run, scan, tmp_path / name, **window).status == 0
         first, second = (read_labels(file).array for file in (path, tmp_path / name / scan.name))
-        assert np.mean(first == second) > 0.9999
+        probabilities = nib.load(tmp_path / "judged" / "probabilities" / path.name).get_fdata(dtype=np.float32)
+        second_best, best = np.sort(probabilities[first != second], axis=-1)[:, -2:].T
+        assert np.all(best - second_best < rounding), f"{np.count_nonzero(first != second)} labels differ"
 
 
 def test_a_3d_network_infers(trained, tmp_path):
