@@ -1,15 +1,19 @@
-"""The command line: ``python -m regionwise <command> [--option value ...]``."""
+"""The command line: ``python -m regionwise <command> [--option value ...]``, or ``regionwise <command> ...``."""
 
+import ast
 import importlib
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
+from importlib.machinery import PathFinder
+from pathlib import Path
 
-import fire
-
+from . import __version__
 from .errors import InputError, did_you_mean
 
-# Each command is a function of the module that owns the subject; modules are imported only when their command runs.
+# Each command is a function of the module that owns the subject. A module is imported only when its command runs: help
+# is read from its source, since importing PyTorch and SciPy takes seconds.
 COMMANDS = {
     "phantom": "regionwise.phantoms.write:phantom",
     "check": "regionwise.datasets.check:check",
@@ -25,72 +29,118 @@ COMMANDS = {
     "pull": "regionwise.packaging.hub:pull",
 }
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 
-def main(arguments: Sequence[str]) -> int:
+
+def main(words: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: the command and its options, as from ``sys.argv[1:]``.
+        words: The command and its options; by default those that the process was started with.
 
     Returns:
-        The exit status: 0, or 1 after bad input (one line on stderr).
+        The exit status: 0, 1 after bad input or a file that cannot be read or written (one line on stderr), or 130
+        after Ctrl-C.
     """
+    words = list(sys.argv[1:] if words is None else words)
     try:
-        if not arguments or arguments[0] in ("-h", "--help", "help"):
-            print(_usage())
-            return 0
-        function = _find(arguments[0])
-        options = list(arguments[1:])
-        if "-h" in options or "--help" in options:
-            print(f"python -m regionwise {arguments[0]}{_synopsis(function)}\n\n{inspect.getdoc(function)}")
-            return 0
-        _check_options(arguments[0], function, options)
-        result = fire.Fire(function, command=options, name=f"regionwise {arguments[0]}", serialize=lambda _: None)
+        return _run(words)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        # No defect of ours: a full disk, a folder that is a file or may not be written.
+        print(f"error: {_describe(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"interrupted: {words[0]} did not finish", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(words: Sequence[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if words[0] == "--version":
+        print(f"regionwise {__version__}")
+        return 0
+    command, options = words[0], words[1:]
+    if command not in COMMANDS:
+        raise InputError(f"there is no command '{command}'; {did_you_mean(command, COMMANDS)}")
+    if "-h" in options or "--help" in options:
+        print(_help(command))
+        return 0
+    from .arguments import bind
+
+    function = _load(command)
+    positional, named = bind(command, function, options)
+    result = function(*positional, **named)
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
 
 
-def _find(command: str) -> Callable:
-    if command not in COMMANDS:
-        raise InputError(f"there is no command '{command}'; {did_you_mean(command, COMMANDS)}")
+def _load(command: str) -> Callable:
     module, function = COMMANDS[command].split(":")
     return getattr(importlib.import_module(module), function)
 
 
-def _check_options(command: str, function: Callable, options: Sequence[str]) -> None:
-    """Refuse what Fire would answer with a page of usage and status 2."""
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    names = {parameter.name for parameter in parameters}
-    given = {option[2:].split("=")[0].replace("-", "_") for option in options if option.startswith("--")}
-    for name in sorted(given - names):
-        if not (name.startswith("no") and name[2:] in names):
-            raise InputError(f"'{command}' has no option --{name}; {did_you_mean(name, sorted(names))}")
-    positional = 0
-    for before, option in zip(["", *options], options, strict=False):
-        positional += not option.startswith("-") and not (before.startswith("--") and "=" not in before)
-    required = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-    missing = [name for name in required if name not in given][positional:]
-    if missing:
-        raise InputError(f"'{command}' needs --{missing[0]}; see python -m regionwise {command} --help")
-
-
-def _synopsis(function: Callable) -> str:
-    parts = []
-    for parameter in inspect.signature(function).parameters.values():
-        required = parameter.default is parameter.empty
-        if parameter.kind is parameter.VAR_KEYWORD:
-            parts.append(" [--key value ...]")
-        elif parameter.kind is parameter.VAR_POSITIONAL:
-            parts.append(f" {parameter.name.upper()} ...")
-        else:
-            parts.append(f" --{parameter.name} VALUE" if required else f" [--{parameter.name} {parameter.default}]")
-    return "".join(parts)
+def _describe(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{reason}: {error.filename}" if error.filename else reason
 
 
 def _usage() -> str:
-    lines = ["usage: python -m regionwise COMMAND [--option value ...]; COMMAND --help says more", ""]
-    return "\n".join(lines + [f"  {name}" for name in COMMANDS])
+    width = max(map(len, COMMANDS))
+    lines = ["usage: regionwise COMMAND [--option value ...]   (or python -m regionwise COMMAND ...)", ""]
+    lines += [f"  {name:{width}}  {_docstring(_source(name)).splitlines()[0]}" for name in COMMANDS]
+    lines += ["", "regionwise COMMAND --help explains a command, regionwise --version names the version."]
+    return "\n".join(lines)
+
+
+def _help(command: str) -> str:
+    """Return synopsis and docstring of a command, without importing its module."""
+    function = _source(command)
+    start = f"usage: regionwise {command}"
+    # An option and its value stay on one line.
+    parts = " ".join([start, *(option.replace(" ", "\xa0") for option in _options(function))])
+    synopsis = textwrap.fill(parts, 100, subsequent_indent=" " * 4, break_on_hyphens=False, break_long_words=False)
+    return "\n".join([synopsis.replace("\xa0", " "), "", _docstring(function)])
+
+
+def _options(function: ast.FunctionDef) -> list[str]:
+    given = function.args
+    required: list[ast.expr | None] = [None] * (len(given.args) - len(given.defaults))
+    defaults = [*required, *given.defaults, *given.kw_defaults]
+    options = [
+        f"--{parameter.arg} VALUE" if default is None else f"[--{parameter.arg} {_shown(default)}]"
+        for parameter, default in zip([*given.args, *given.kwonlyargs], defaults, strict=True)
+    ]
+    if given.vararg:
+        options.append(f"[{given.vararg.arg.upper()} ...]")
+    if given.kwarg:
+        options.append("[--key value ...]")
+    return options
+
+
+def _shown(default: ast.expr) -> str:
+    is_text = isinstance(default, ast.Constant) and isinstance(default.value, str)
+    return default.value if is_text else ast.unparse(default)
+
+
+def _docstring(function: ast.FunctionDef) -> str:
+    return inspect.cleandoc(ast.get_docstring(function) or "")
+
+
+def _source(command: str) -> ast.FunctionDef:
+    """Return the definition of a command's function from its source; importing a parent would load what it needs."""
+    module, name = COMMANDS[command].split(":")
+    path: Sequence[str] | None = None
+    spec = None
+    parts = module.split(".")
+    for number in range(len(parts)):
+        spec = PathFinder.find_spec(".".join(parts[: number + 1]), path)
+        assert spec is not None, module
+        path = spec.submodule_search_locations
+    assert spec is not None and spec.origin is not None, module
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
