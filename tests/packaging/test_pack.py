@@ -14,7 +14,7 @@ from regionwise.errors import InputError
 from regionwise.packaging.archive import read_bundle
 from regionwise.packaging.pack import pack
 
-from .packing import PATCH, network_of, sha256, write_run, write_source
+from .packing import PATCH, SUMMARY, network_of, sha256, write_run, write_source
 
 
 @pytest.fixture
@@ -200,3 +200,53 @@ def test_training_starts_from_the_packed_weights_and_does_not_write_over_them(pa
     weights = torch.load(packed_folder / "models" / "model.pt", weights_only=True)
     assert all(torch.equal(network.state_dict()[name], value) for name, value in weights.items())
     assert parser.get_parsed_content("output_dir") == str(packed_folder / "finetuned")
+
+
+EVIL = "$__import__('os').system('touch PWNED')"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            network_of(filters=[EVIL]),
+            r"expected plain values in .*, found network_def#filters#0: \$__import__",
+        ),
+        (
+            network_of(_target_="os.system"),
+            r"network.json names network_def#_target_: os.system, which is not",
+        ),
+        (
+            network_of() | {"patch_size": "%docs/x.json::a"},
+            r"found patch_size: %docs",
+        ),
+        (network_of() | {"patch_size": "@imports"}, r"expected plain values in .*network.json"),
+        (network_of(filters="many"), r"network.json describes no network"),
+        (network_of(act_name={"_target_": "run_cmd"}), r"names network_def#act_name#_target_: run_cmd, which is not"),
+        ({"network_def": {}}, r"expected the network \(network_def\) in .*network.json, found none"),
+        ([], r"expected an object in .*network.json, found \[\]"),
+        ("", r"expected an object in .*network.json"),
+    ],
+)
+def test_a_network_that_is_no_plain_values_is_refused(content, message, source, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (run / "network.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message):
+        pack(str(source), str(run), str(tmp_path / "dist"))
+    assert not (tmp_path / "PWNED").exists()
+    assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", r"expected an object in .*summary.json, found \[\]"),
+        ("{}", r"summary.json: 'classes' is a required property"),
+        ("{", r"summary.json is not JSON"),
+        (json.dumps(SUMMARY | {"classes": {"RV": {"n": 1}}}), r"summary.json: 'metrics' is a required property"),
+    ],
+)
+def test_a_broken_summary_is_one_line(content, message, source, run, tmp_path):
+    (run / "eval" / "summary.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        pack(str(source), str(run), str(tmp_path / "dist"))

@@ -9,8 +9,10 @@ import torch
 from regionwise.cli import main
 from regionwise.packaging import checks
 from regionwise.packaging.archive import read_bundle
+from regionwise.packaging.trial_run import _environment
 from regionwise.packaging.verify import verify
 
+from . import hostile
 from .packing import change_json, network_of, repack
 
 METADATA = "configs/metadata.json"
@@ -21,9 +23,9 @@ def test_a_packed_bundle_passes_every_check(packed_zip, capfd):
     lines = capfd.readouterr().out.splitlines()
     passed = [line.split()[0] for line in lines if line.split()[1] == "ok"]
     assert passed == [
-        "checksums", "layout", "metadata", "versions", "weights", "properties", "network", "export", "inference",
+        "checksums", "layout", "metadata", "versions", "weights", "code",
+        "properties", "network", "export", "inference",
     ]  # fmt: skip
-    assert any("configs/inference.json scans: $sorted(glob.glob(@input" in line for line in lines)
     assert any("its copy of regionwise is the code that checks it" in line for line in lines)
 
 
@@ -124,17 +126,24 @@ def test_a_bad_bundle_is_one_line_and_nothing_is_run(message, packed_zip, tmp_pa
     assert list(inside.iterdir()) == []
 
 
-def test_without_execute_nothing_is_run_and_code_is_listed(packed_zip, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("regionwise.packaging.verify.run_trial", None)
-    touched = tmp_path / "touched"
-    evil = change_json(
-        packed_zip, tmp_path / "evil.zip", "configs/inference.json", checkpoint=f"$open('{touched}', 'w')"
-    )
-    assert verify(str(evil), execute=False) == 0
-    output = capsys.readouterr().out
-    assert f"configs/inference.json checkpoint: $open('{touched}', 'w')" in output
-    assert output.splitlines()[-1] == "nothing was run"
-    assert not touched.exists()
+@pytest.mark.slow
+def test_listed_code_runs_only_on_request(packed_zip, tmp_path, capfd):
+    evil = hostile.listed()["import alias of a call"][0](packed_zip, tmp_path / "evil.zip")
+    hostile.MARK.unlink(missing_ok=True)
+    try:
+        verify(str(evil))
+        assert not hostile.MARK.exists()
+        verify(str(evil), execute="true")
+        assert hostile.MARK.exists(), capfd.readouterr().out
+    finally:
+        hostile.MARK.unlink(missing_ok=True)
+
+
+def test_the_trial_gets_no_token_of_the_users(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "x")
+    environment = _environment(tmp_path)
+    assert "SECRET_TOKEN" not in environment
+    assert environment["HOME"] == str(tmp_path)
 
 
 def test_a_step_that_fails_is_named(packed_zip, tmp_path, capfd):

@@ -12,7 +12,7 @@ from ..weights import inference_weights, load_checkpoint, mismatch
 from .setup import show_input_errors_in_one_line
 
 PACKAGE = Path(__file__).resolve().parents[1]
-PACKAGE_SUFFIXES = {".py", ".j2", ".json", ".md"}
+PACKAGE_SUFFIXES = {".py", ".j2", ".json"}  # what a wheel holds as well
 
 
 def package_files(folder: Path = PACKAGE) -> dict[str, bytes]:

@@ -2,23 +2,29 @@
 
 import hashlib
 import io
-import re
+import lzma
+import os
 import stat
 import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import InputError
+from .names import MANIFEST, MANIFEST_LINE, as_shown, check_member_names
 
 # What the model zoo asks of every bundle.
 REQUIRED_FILES = ("LICENSE", "configs/metadata.json", "configs/inference.json", "docs/README.md")
 
-# More than any bundle holds; a zip that claims more would fill the memory before its checksums could be looked at.
-LARGEST_BYTES = 8 * 2**30
-MANIFEST = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_]*)_v(?P<version>[0-9A-Za-z.+-]+)\.sha256")
-MANIFEST_LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>\S.*)")
+# Limits of what is read at all. The contents of a bundle stay in memory, and weights hardly shrink in a zip.
+LARGEST_BYTES = 2 * 2**30
+LARGEST_RATIO = 100
+MOST_FILES = 10_000
+PIECE_BYTES = 2**20
+RATIO_FLOOR_BYTES = 2**20  # a small text may shrink by any factor
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class PackedBundle:
         name: of the bundle and its folder, such as ``acdc_rrw``.
         version: of the bundle.
         contents: path inside the bundle (with ``/``) to bytes; the manifest is one of them.
-        unlisted: files of a bundle's folder that the manifest does not name: results, caches. They are not read.
+        unlisted: files in a bundle's folder that the manifest does not name (results, caches, or what someone put
+            there); their content is not read.
     """
 
     name: str
@@ -44,7 +51,7 @@ def manifest_name(name: str, version: str) -> str:
 
 
 def with_manifest(name: str, version: str, contents: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return ``contents`` and its manifest: SHA-256 and path a line, as ``sha256sum -c`` reads it."""
+    """Return ``contents`` and its manifest: one line of SHA-256 and path per file, as ``sha256sum -c`` reads it."""
     lines = [f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in sorted(contents.items())]
     return {**contents, manifest_name(name, version): "".join(lines).encode()}
 
@@ -75,26 +82,28 @@ def write_folder(bundle: PackedBundle, folder: Path) -> None:
 def read_bundle(path: str | Path) -> PackedBundle:
     """Read a packed bundle, a zip or the folder it was unpacked to, and compare its checksums; nothing is written.
 
-    Of a folder only the files that the manifest names are read.
+    Of a folder only the files that the manifest names are read. Sizes are compared with `LARGEST_BYTES` and
+    `LARGEST_RATIO` before and while a zip is unpacked, so that a zip bomb is refused without the memory it asks for.
 
     Args:
         path: zip file or folder.
 
     Raises:
-        InputError: no such file; no zip; a member leads outside the bundle, is a link, or there twice; no manifest; a
-            file is missing, changed, or (in a zip) not named by the manifest.
+        InputError: no such file; no zip; too large; a name that leads outside the bundle or that not every system can
+            write; a link; a member that is there twice; no manifest; a file that is missing, changed, or (in a zip)
+            not named by the manifest.
     """
     path = Path(path)
-    if path.is_dir():
-        name, version, digests, contents, unlisted = _read_folder(path)
-    elif path.is_file():
-        name, version, digests, contents = _read_zip(path)
-        unlisted = ()
-        extra = sorted(set(contents) - set(digests) - {manifest_name(name, version)})
-        if extra:
-            raise InputError(f"{path} holds {extra[0]}, which its checksums do not name; do not use it")
-    else:
-        raise InputError(f"expected a packed bundle (a zip or its folder) at {path}, found none")
+    try:
+        if path.is_dir():
+            name, version, digests, contents, unlisted = _read_folder(path)
+        elif path.is_file():
+            name, version, digests, contents = _read_zip(path)
+            unlisted = ()
+        else:
+            raise InputError(f"expected a packed bundle (a zip or its folder) at {path}, found none")
+    except (OSError, MemoryError) as error:
+        raise InputError(f"cannot read {path} ({error or 'it does not fit into the memory'})") from error
     for member, digest in digests.items():
         if member not in contents:
             raise InputError(f"{path} has no {member}, which its checksums name; unpack or download it again")
@@ -109,39 +118,64 @@ def read_bundle(path: str | Path) -> PackedBundle:
 def _read_zip(path: Path) -> tuple[str, str, dict[str, str], dict[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as file:
-            members = [member for member in file.infolist() if not member.is_dir()]
-            roots = {_safe_parts(path, member)[0] for member in file.infolist()}
-            names = [member.filename for member in members]
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
-                raise InputError(f"{path} holds {twice} twice; do not use it")
-            if len(roots) != 1 or any("/" not in name for name in names):
-                raise InputError(f"expected one folder at the top of {path}, found {', '.join(sorted(roots)[:5])}")
-            if sum(member.file_size for member in members) > LARGEST_BYTES:
-                raise InputError(f"{path} unpacks to more than {LARGEST_BYTES // 2**30} GiB; do not use it")
-            contents = {member.filename.split("/", 1)[1]: file.read(member) for member in members}
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
+            members = _checked_members(path, file)
+            contents = {
+                member.filename.split("/", 1)[1]: _read_member(path, file, member)
+                for member in members
+                if not member.is_dir()
+            }
+    except (
+        zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError, UnicodeError,
+    ) as error:  # fmt: skip
         raise InputError(f"{path} is not a whole zip file ({error}); download or pack it again") from error
+    root = members[0].filename.split("/", 1)[0]
     name, version, digests = _manifest(path, contents)
-    if roots != {name}:
-        raise InputError(f"expected the folder {name} at the top of {path}, found {roots.pop()}")
+    if root != name:
+        raise InputError(f"expected the folder {name} at the top of {path}, found {root}")
+    extra = sorted(set(contents) - set(digests) - {manifest_name(name, version)})
+    if extra:
+        raise InputError(f"{path} holds {extra[0]}, which its checksums do not name; do not use it")
     return name, version, digests, contents
 
 
-def _safe_parts(path: Path, member: zipfile.ZipInfo) -> tuple[str, ...]:
-    mode = member.external_attr >> 16
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise InputError(f"{path} holds {member.filename}, a link or device; do not use it")
+def _checked_members(path: Path, file: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the members of a zip after comparing names, kinds and declared sizes; none of them is unpacked."""
+    members = file.infolist()
+    for member in members:
+        mode = member.external_attr >> 16
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise InputError(f"{path} holds {as_shown(member.filename)}, a link or device; do not use it")
+        if member.compress_type not in METHODS:
+            raise InputError(f"{path} holds {as_shown(member.filename)} in a compression other than deflate")
     # orig_filename: ZipInfo itself cuts the name at a zero byte and turns Windows separators.
-    return _relative_parts(path, member.orig_filename)
+    check_member_names(path, [member.orig_filename for member in members])
+    roots = {member.filename.split("/", 1)[0] for member in members}
+    if len(roots) != 1 or any("/" not in member.filename for member in members):
+        raise InputError(f"expected one folder at the top of {path}, found {', '.join(sorted(roots)[:5]) or 'none'}")
+    if len(members) > MOST_FILES:
+        raise InputError(f"{path} holds {len(members)} files, more than {MOST_FILES}; do not use it")
+    total = sum(member.file_size for member in members)
+    if total > LARGEST_BYTES:
+        raise InputError(f"{path} unpacks to more than {LARGEST_BYTES // 2**30} GiB; do not use it")
+    for size, packed in [(total, path.stat().st_size), *((one.file_size, one.compress_size) for one in members)]:
+        if size > max(RATIO_FLOOR_BYTES, LARGEST_RATIO * packed):
+            raise InputError(f"{path} unpacks to more than {LARGEST_RATIO} times its size; do not use it")
+    return members
 
 
-def _relative_parts(path: Path, name: str) -> tuple[str, ...]:
-    parts = PurePosixPath(name).parts
-    wrong = not parts or name.startswith("/") or ".." in parts or any(c in name for c in "\\:\0\n")
-    if wrong or parts != tuple(part for part in name.split("/") if part not in ("", ".")):
-        raise InputError(f"{path} names {name!r}, which may lead outside the bundle; do not use it")
-    return parts
+def _read_member(path: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with file.open(member) as stream:
+        return _read_pieces(path, stream, member.file_size)
+
+
+def _read_pieces(path: Path, stream: BinaryIO, size: int) -> bytes:
+    """Read a stream that said how long it is; one that is longer is refused when its length is passed."""
+    pieces = bytearray()
+    while piece := stream.read(PIECE_BYTES):
+        pieces += piece
+        if len(pieces) > size:
+            raise InputError(f"{path} holds more than its directory says; do not use it")
+    return bytes(pieces)
 
 
 def _manifest(path: Path, contents: Mapping[str, bytes]) -> tuple[str, str, dict[str, str]]:
@@ -153,21 +187,43 @@ def _manifest(path: Path, contents: Mapping[str, bytes]) -> tuple[str, str, dict
     for line in contents[found[0].string].decode("utf-8", "replace").splitlines():
         match = MANIFEST_LINE.fullmatch(line)
         if match is None:
-            raise InputError(f"expected 'SHA-256  path' in {found[0].string} of {path}, found {line[:80]!r}")
-        _relative_parts(path, match["path"])
+            raise InputError(f"expected 'SHA-256  path' in {found[0].string} of {path}, found {as_shown(line, 80)}")
+        if match["path"] in digests:
+            raise InputError(f"{found[0].string} of {path} names {as_shown(match['path'])} twice; do not use it")
         digests[match["path"]] = match["digest"]
+    check_member_names(path, list(digests))
     return found[0]["name"], found[0]["version"], digests
 
 
 def _read_folder(path: Path) -> tuple[str, str, dict[str, str], dict[str, bytes], tuple[str, ...]]:
-    manifests = {file.name: file.read_bytes() for file in path.glob("*.sha256") if not file.is_symlink()}
+    manifests = {
+        file.name: _read_file(file) for file in path.glob("*.sha256") if file.is_file() and not file.is_symlink()
+    }
     name, version, digests = _manifest(path, manifests)
-    contents = {manifest_name(name, version): manifests[manifest_name(name, version)]}
-    for member in digests:
-        file = path / member
-        if file.is_symlink() or not file.resolve().is_relative_to(path.resolve()):
-            raise InputError(f"{file} is a link; a packed bundle holds none")
-        if file.is_file():
-            contents[member] = file.read_bytes()
-    there = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
-    return name, version, digests, contents, tuple(sorted(there - set(contents)))
+    there = _files_below(path)
+    links = sorted(member for member, is_link in there.items() if is_link)
+    if links:
+        raise InputError(f"{path / links[0]} is a link; a packed bundle holds none")
+    named = [member for member in digests if (path / member).is_file()]
+    if sum((path / member).stat().st_size for member in named) > LARGEST_BYTES:
+        raise InputError(f"{path} holds more than {LARGEST_BYTES // 2**30} GiB; do not use it")
+    manifest = manifest_name(name, version)
+    contents = {manifest: manifests[manifest]} | {member: _read_file(path / member) for member in named}
+    return name, version, digests, contents, tuple(sorted(set(there) - set(contents)))
+
+
+def _files_below(path: Path) -> dict[str, bool]:
+    """Return the files and links below a folder, each with whether it is a link; links are not followed."""
+    found = {}
+    for folder, folders, files in os.walk(path):
+        for entry in (*folders, *files):
+            one = Path(folder) / entry
+            if one.is_symlink() or entry in files:
+                found[one.relative_to(path).as_posix()] = one.is_symlink()
+    return found
+
+
+def _read_file(file: Path) -> bytes:
+    if file.stat().st_size > LARGEST_BYTES:
+        raise InputError(f"{file} is larger than {LARGEST_BYTES // 2**30} GiB; do not use it")
+    return file.read_bytes()

@@ -1,7 +1,10 @@
 """Checks of a packed bundle that run none of its code."""
 
+import io
 import json
+import re
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,9 +21,13 @@ from monai.utils import version_leq
 from ..bundle.packed import code_digest, package_files, read_weights
 from ..errors import InputError
 from .archive import REQUIRED_FILES, PackedBundle, write_folder
+from .code import find_code
+from .json_files import read_json, walk
+from .names import VERSION, as_shown
 
 SCHEMAS = Path(__file__).parent / "schema"
 ZOO_FILE_LIMIT_MIB = 25
+PACKAGE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,80}[A-Za-z0-9])?")
 
 
 def check_layout(bundle: PackedBundle) -> str:
@@ -28,7 +35,8 @@ def check_layout(bundle: PackedBundle) -> str:
     for path in (*REQUIRED_FILES, "models/model.pt"):
         if path not in bundle.contents:
             raise InputError(f"the bundle has no {path}")
-    if '"regionwise.' in bundle.contents["configs/inference.json"].decode("utf-8", "replace"):
+    inference = _read_object(bundle, "configs/inference.json")
+    if any(isinstance(value, str) and "regionwise" in value for _, value, _ in walk(inference)):
         raise InputError("configs/inference.json names regionwise; inference must run with plain MONAI")
     large = [path for path, content in bundle.contents.items() if len(content) > ZOO_FILE_LIMIT_MIB * 2**20]
     note = f"; {', '.join(large)} above {ZOO_FILE_LIMIT_MIB} MiB: the model zoo wants large_files.yml" if large else ""
@@ -39,22 +47,37 @@ def check_metadata(bundle: PackedBundle) -> str:
     """Check metadata.json: its schema, its name and version, and that the changelog knows the version."""
     metadata = read_metadata(bundle)
     address = str(metadata.get("schema"))
-    schema = SCHEMAS / address.rpartition("/")[2]
-    if not address.rpartition("/")[2] or not schema.is_file():
-        known = ", ".join(sorted(file.name for file in SCHEMAS.glob("*.json")))
+    known = {file.name: file for file in sorted(SCHEMAS.glob("*.json"))}
+    schema = known.get(address.rpartition("/")[2])
+    if schema is None:
         raise InputError(
-            f"metadata.json follows the schema {address}, known is {known}; a newer regionwise may know it"
+            f"metadata.json follows the schema {as_shown(address)}, known is {', '.join(known)}; "
+            "a newer regionwise may know it"
         )
     try:
         jsonschema.validate(metadata, json.loads(schema.read_text(encoding="utf-8")))
     except jsonschema.ValidationError as error:
-        where = "#".join(str(part) for part in error.absolute_path)
-        raise InputError(f"metadata.json{' ' + where if where else ''}: {error.message[:200]}") from error
+        where = as_shown("#".join(str(part) for part in error.absolute_path))
+        raise InputError(f"metadata.json{' ' + where if where else ''}: {as_shown(error.message, 200)}") from error
+    _check_version_texts(metadata)
     if metadata["version"] != bundle.version:
         raise InputError(f"metadata.json says version {metadata['version']}, the checksums are of {bundle.version}")
     if metadata["version"] not in metadata.get("changelog", {}):
         raise InputError(f"metadata.json: the changelog says nothing of version {metadata['version']}")
     return f"{bundle.name} {bundle.version}, {schema.stem}"
+
+
+def _check_version_texts(metadata: dict[str, Any]) -> None:
+    keys = ("version", "monai_version", "pytorch_version", "numpy_version")
+    packages = metadata["required_packages_version"]
+    wanted = {key: metadata[key] for key in keys}
+    wanted |= {f"required_packages_version#{package}": number for package, number in packages.items()}
+    for key, text in wanted.items():
+        if not isinstance(text, str) or not VERSION.fullmatch(text):
+            raise InputError(f"metadata.json {as_shown(key)}: expected a version such as 1.2.0, found {as_shown(text)}")
+    for package in packages:
+        if not PACKAGE_NAME.fullmatch(package):
+            raise InputError(f"metadata.json: expected the name of a package, found '{as_shown(package)}'")
 
 
 def check_versions(bundle: PackedBundle) -> str:
@@ -83,16 +106,34 @@ def check_versions(bundle: PackedBundle) -> str:
 
 
 def check_weights(bundle: PackedBundle, folder: Path) -> str:
-    """Check that the weights are tensors by name, readable without running pickled code, and finite."""
+    """Check that the weights are tensors by name, readable without running pickled code, and finite.
+
+    A few bytes can claim to be a tensor of any size, compressed or as a view that repeats one value; both are refused
+    before they are spread out.
+    """
+    _check_weights_zip(bundle.contents["models/model.pt"])
     try:
         weights = read_weights(folder / "models" / "model.pt")
     except InputError as error:
-        raise InputError(str(error).replace(f"{folder}/", "")) from error
-    broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise InputError(f"models/model.pt: {broken[0]} is not finite")
+        raise InputError(as_shown(str(error).replace(f"{folder}/", ""), 400)) from error
+    for name, value in weights.items():
+        dense = value.layout is torch.strided and not value.is_quantized and value.device.type == "cpu"
+        if not dense or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise InputError(f"models/model.pt: {as_shown(name)} is not an ordinary dense tensor")
+        if not torch.isfinite(value).all():
+            raise InputError(f"models/model.pt: {as_shown(name)} is not finite")
     count = sum(value.numel() for value in weights.values())
     return f"{len(weights)} tensors, {count / 1e6:.2f} million values, no pickled code"
+
+
+def _check_weights_zip(content: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            unpacked = sum(member.file_size for member in file.infolist())
+    except (zipfile.BadZipFile, UnicodeError, NotImplementedError, RuntimeError):
+        return  # not what torch.save writes; torch.load says what is wrong
+    if unpacked > len(content):
+        raise InputError("models/model.pt is compressed; torch.save writes weights as they are")
 
 
 def describe_package(bundle: PackedBundle) -> str:
@@ -111,10 +152,14 @@ def describe_package(bundle: PackedBundle) -> str:
 
 def read_metadata(bundle: PackedBundle) -> dict[str, Any]:
     """Return the content of metadata.json."""
-    try:
-        return json.loads(bundle.contents["configs/metadata.json"])
-    except ValueError as error:
-        raise InputError(f"metadata.json is not JSON ({error})") from error
+    return _read_object(bundle, "configs/metadata.json")
+
+
+def _read_object(bundle: PackedBundle, path: str) -> dict[str, Any]:
+    content = read_json(path, bundle.contents[path])
+    if not isinstance(content, dict):
+        raise InputError(f"expected an object in {path}, found {as_shown(json.dumps(content), 40)}")
+    return content
 
 
 def static_checks(bundle: PackedBundle, folder: Path) -> dict[str, partial]:
@@ -128,15 +173,25 @@ def static_checks(bundle: PackedBundle, folder: Path) -> dict[str, partial]:
 
 
 @contextmanager
-def checked_folder(bundle: PackedBundle) -> Iterator[Path]:
-    """Give the folder of a bundle, named as it is, in a temporary folder, after all static checks.
+def checked_folder(bundle: PackedBundle, allow_code: bool = False) -> Iterator[Path]:
+    """Yield the folder of a bundle, named as it is, in a temporary folder, after all static checks.
+
+    Args:
+        bundle: the bundle.
+        allow_code: True if its configuration may run, or is not run, whatever `find_code` lists.
 
     Raises:
-        InputError: a check fails.
+        InputError: a check fails, or code is listed.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / bundle.name
         write_folder(bundle, folder)
         for check in static_checks(bundle, folder).values():
             check()
+        found = [] if allow_code else find_code(bundle)[1]
+        if found:
+            raise InputError(
+                f"the bundle may run code of its own, first {found[0]} ({len(found)} in all; regionwise verify lists "
+                "them); to run it all the same, --execute true"
+            )
         yield folder

@@ -12,6 +12,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..files import atomic_path, write_text
+from ..options import as_flag
 from ..weights import load_weights
 from .archive import PackedBundle, read_bundle
 from .checks import checked_folder, read_metadata
@@ -21,7 +22,7 @@ from .packed_configs import json_bytes
 TOLERANCE = 1e-4
 
 
-def export(bundle: str, out: str, formats: str = "ts,onnx") -> None:
+def export(bundle: str, out: str, formats: str = "ts,onnx", execute: bool | str = False) -> None:
     """Write model.ts, model.onnx and a README.md with what to do before and after the network.
 
     Each file is loaded again and compared with PyTorch on a random batch; the largest absolute difference is printed.
@@ -32,14 +33,15 @@ def export(bundle: str, out: str, formats: str = "ts,onnx") -> None:
         bundle: packed bundle, zip or folder; see `regionwise.packaging.verify`.
         out: folder to write to.
         formats: ``ts``, ``onnx`` or both. ONNX needs the extra `onnx`.
+        execute: true also exports a bundle with code that `verify` lists.
     """
-    wanted = formats if isinstance(formats, tuple | list) else formats.split(",")
+    wanted = formats if isinstance(formats, tuple | list) else str(formats).split(",")
     writers: dict[str, Callable] = {"ts": _write_torchscript, "onnx": _write_onnx}
     unknown = [one for one in wanted if one not in writers]
     if unknown or not wanted:
         raise InputError(f"expected --formats to name ts, onnx or both, found {formats!r}")
     packed = read_bundle(bundle)
-    with checked_folder(packed) as folder:
+    with checked_folder(packed, allow_code=as_flag(execute, "execute")) as folder:
         parser = ConfigParser()
         parser.read_config(str(folder / "configs" / "inference.json"))
         network = load_weights(parser.get_parsed_content("network_def"), folder / "models" / "model.pt").eval()

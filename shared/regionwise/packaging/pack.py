@@ -4,31 +4,66 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import torch
 from monai.bundle import ConfigParser
 
 from ..bundle.packed import code_digest, package_files
 from ..errors import InputError
 from ..files import atomic_path
+from ..options import as_flag
 from ..training.checkpoints import BEST
 from ..weights import load_weights
 from .archive import REQUIRED_FILES, PackedBundle, with_manifest, zip_bytes
+from .code import is_known_target
+from .json_files import walk
 from .model_card import evaluation_section, scores, usage_section
+from .names import VERSION, as_shown
 from .packed_configs import json_bytes, packed_config, packed_metadata, training_network
 from .privacy import refuse_machine_paths, refuse_patient_data
 
 OVERLAYS = ("spatial_2d.json", "spatial_3d.json")
+# The parts of an evaluation's summary that the model card shows.
+SUMMARY = {
+    "type": "object",
+    "required": ["classes", "n_cases", "protocol", "empty_masks"],
+    "properties": {
+        "protocol": {"type": "object", "required": ["evaluated"]},
+        "about": {"type": "object"},
+        "classes": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["n", "metrics"],
+                "properties": {
+                    "metrics": {
+                        "type": "object",
+                        "additionalProperties": {
+                            "anyOf": [{"type": "null"}, {"type": "object", "required": ["mean", "std"]}]
+                        },
+                    }
+                },
+            },
+        },
+    },
+}
 # What inference needs; the packed metadata pins them to the versions they were packed with.
 INFERENCE_PACKAGES = ("monai", "torch", "numpy", "nibabel", "pytorch-ignite", "fire")
 
 
-def pack(bundle: str, checkpoint: str, out: str = "dist", evaluation: str | None = None, force: bool = False) -> None:
+def pack(
+    bundle: str,
+    checkpoint: str,
+    out: str = "dist",
+    evaluation: str | None = None,
+    force: bool = False,
+    execute: bool | str = False,
+) -> None:
     """Pack a bundle with trained weights as OUT/NAME_vVERSION.zip; the same input gives the same bytes.
 
     In it: configurations with the run's network written in, docs, licence, models/model.pt (weights without the
@@ -42,11 +77,12 @@ def pack(bundle: str, checkpoint: str, out: str = "dist", evaluation: str | None
         out: folder for the zip.
         evaluation: output_dir of the evaluation of these weights; without it, `eval` in the training's output_dir.
         force: pack without an evaluation.
+        execute: true also builds a network that is not on the list of `regionwise.packaging.allowed`.
     """
     folder = Path(bundle)
     metadata = _read_metadata(folder)
     name, number = folder.resolve().name, metadata["version"]
-    weights_file, network, record = _find_run(Path(checkpoint))
+    weights_file, network, record = _find_run(Path(checkpoint), as_flag(execute, "execute"))
     summary, cases = _read_evaluation(_find_evaluation(weights_file.parent, evaluation, force))
     _check_judged(summary, weights_file)
     code = package_files()
@@ -75,9 +111,12 @@ def pack(bundle: str, checkpoint: str, out: str = "dist", evaluation: str | None
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"{path} is not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"expected an object in {path}, found {as_shown(json.dumps(content), 40)}")
+    return content
 
 
 def _read_metadata(folder: Path) -> dict[str, Any]:
@@ -85,8 +124,10 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
         if not (folder / path).is_file():
             raise InputError(f"expected a bundle in {folder}, found no {path}")
     metadata = _json(folder / "configs" / "metadata.json")
-    number = metadata.get("version")
-    if number not in metadata.get("changelog", {}):
+    number, changelog = metadata.get("version"), metadata.get("changelog")
+    if not isinstance(number, str) or not VERSION.fullmatch(number):
+        raise InputError(f"{folder}/configs/metadata.json: expected a version such as 1.2.0, found {number!r}")
+    if not isinstance(changelog, dict) or number not in changelog:
         raise InputError(f"{folder}/configs/metadata.json: the changelog says nothing of version {number}")
     return metadata
 
@@ -99,7 +140,7 @@ def _sources(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
-def _find_run(checkpoint: Path) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+def _find_run(checkpoint: Path, execute: bool) -> tuple[Path, dict[str, Any], dict[str, Any]]:
     """Return a run's weights file and the content of its network.json and (where there is one) run.json."""
     file = checkpoint / BEST if checkpoint.is_dir() else checkpoint
     if not file.is_file():
@@ -110,28 +151,23 @@ def _find_run(checkpoint: Path) -> tuple[Path, dict[str, Any], dict[str, Any]]:
             f"expected network.json beside {file}; the training writes it, and it says which network this is"
         )
     network, record = _json(path), file.parent / "run.json"
-    _check_network(path, network)
+    _check_network(path, network, execute)
     return file, network, _json(record) if record.is_file() else {}
 
 
-def _check_network(path: Path, network: Any) -> None:
-    """Refuse a network.json that names no network, or that would run code."""
-    definition = network.get("network_def") if isinstance(network, dict) else None
+def _check_network(path: Path, network: dict[str, Any], execute: bool) -> None:
+    """Refuse a network.json that names no network, or that would run code: packing builds the network."""
+    definition = network.get("network_def")
     if not isinstance(definition, dict) or not isinstance(definition.get("_target_"), str):
         raise InputError(f"expected the network (network_def) in {path}, found none; train again with this version")
-    code = [text for text in _texts(network) if text.startswith(("$", "@", "%"))]
-    if code:
-        raise InputError(f"expected plain values in {path}, found {code[0]!r}, which would be evaluated; remove it")
-
-
-def _texts(content: Any) -> Iterator[str]:
-    if isinstance(content, dict):
-        content = [*content, *content.values()]
-    if isinstance(content, list):
-        for part in content:
-            yield from _texts(part)
-    elif isinstance(content, str):
-        yield content.strip()
+    for keys, value, _ in walk(network):
+        text = f"{as_shown('#'.join(keys))}: {as_shown(value)}"
+        if any(key.startswith(("$", "@", "%")) for key in (*keys, value) if isinstance(key, str)):
+            raise InputError(f"expected plain values in {path}, found {text}, which would be evaluated; remove it")
+        if keys and keys[-1] == "_target_" and not is_known_target(value) and not execute:
+            raise InputError(
+                f"{path} names {text}, which is not on the list of known components; if you trust it, --execute true"
+            )
 
 
 def _find_evaluation(run: Path, evaluation: str | None, force: bool) -> Path | None:
@@ -149,9 +185,16 @@ def _find_evaluation(run: Path, evaluation: str | None, force: bool) -> Path | N
 def _read_evaluation(folder: Path | None) -> tuple[dict[str, Any] | None, set[str]]:
     if folder is None:
         return None, set()
+    summary = _json(folder / "summary.json")
+    try:
+        jsonschema.validate(summary, SUMMARY)
+    except jsonschema.ValidationError as error:
+        raise InputError(
+            f"expected the summary of an evaluation in {folder / 'summary.json'}: {as_shown(error.message)}"
+        ) from error
     table = folder / "cases.csv"
     rows = csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))) if table.is_file() else []
-    return _json(folder / "summary.json"), {row["case"] for row in rows}
+    return summary, {row["case"] for row in rows if "case" in row}
 
 
 def _check_judged(summary: dict[str, Any] | None, weights_file: Path) -> None:
@@ -168,8 +211,10 @@ def _weights(inference_config: bytes, file: Path) -> bytes:
     parser = ConfigParser(json.loads(inference_config))
     try:
         network = load_weights(parser.get_parsed_content("network_def"), file)
-    except (InputError, OSError) as error:
+    except (InputError, OSError, RuntimeError) as error:
         reason = error if isinstance(error, InputError) else f"{file} is damaged ({error})"
+        if isinstance(error, RuntimeError):  # MONAI's, of anything that a component raises
+            reason = f"{file.parent / 'network.json'} describes no network ({error.__cause__ or error})"
         raise InputError(f"cannot pack these weights: {reason}") from error
     weights = {name: value.detach().clone().contiguous() for name, value in network.state_dict().items()}
     stream = io.BytesIO()  # into a file, torch.save would write that file's name

@@ -105,13 +105,13 @@ def json_bytes(content: Any) -> bytes:
 
 def _dump(content: Any, depth: int, before: int = 0) -> str:
     """Return JSON text that starts ``before`` characters into a line that is indented ``depth`` times."""
-    line = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    line = json.dumps(content, allow_nan=False)
     if (depth and 4 * depth + before + len(line) < LINE_LENGTH) or not isinstance(content, dict | list) or not content:
         return line
     inner, outer = " " * 4 * (depth + 1), " " * 4 * depth
     if isinstance(content, list):
         lines = [inner + _dump(value, depth + 1) for value in content]
         return "[\n" + ",\n".join(lines) + f"\n{outer}]"
-    names = {key: f"{json.dumps(key, ensure_ascii=False)}: " for key in content}
+    names = {key: f"{json.dumps(key)}: " for key in content}
     lines = [inner + name + _dump(content[key], depth + 1, len(name)) for key, name in names.items()]
     return "{\n" + ",\n".join(lines) + f"\n{outer}}}"

@@ -16,10 +16,15 @@ from monai.bundle import ConfigParser, ckpt_export, create_workflow, verify_net_
 
 from ..bundle.packed import PACKAGE
 from ..errors import InputError
+from .names import as_shown
 
 STEPS = ("properties", "network", "export", "inference")
 SCAN_SHAPE = (40, 36, 8)
 SPACING_MM = (1.4, 1.4, 5.0)
+LONGEST_MINUTES = 30
+KEPT_VARIABLES = {
+    "PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
+}  # fmt: skip
 
 
 def run_trial(folder: Path, scratch: Path) -> dict[str, str]:
@@ -32,20 +37,33 @@ def run_trial(folder: Path, scratch: Path) -> dict[str, str]:
     Returns:
         step to a line for each step that passed; the first that failed to ``failed: `` and the reason.
     """
-    result = subprocess.run(
-        [sys.executable, "-m", "regionwise.packaging.trial_run", str(folder.resolve()), "steps"],
-        cwd=scratch,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-P", "-m", "regionwise.packaging.trial_run", str(folder.resolve()), "steps"]
+    try:
+        result = subprocess.run(
+            command,
+            cwd=scratch,
+            env=_environment(scratch),
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_MINUTES * 60,
+        )
+        status, printed = result.returncode, result.stderr
+    except subprocess.TimeoutExpired:
+        status, printed = 1, f"not done after {LONGEST_MINUTES} minutes"
     written = scratch / "steps"
     steps = dict(json.loads(line) for line in written.read_text().splitlines()) if written.is_file() else {}
-    if result.returncode:
-        lines = [line for line in result.stderr.splitlines() if line.strip()] or [f"exit status {result.returncode}"]
+    if status:
+        lines = [line for line in printed.splitlines() if line.strip()] or [f"exit status {status}"]
         missing = next(step for step in STEPS if step not in steps)
-        steps[missing] = f"failed: {lines[-1].strip()[:300]}"
+        steps[missing] = f"failed: {as_shown(lines[-1].strip(), 300)}"
     return steps
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    """Return what Python and torch need of this process's variables: no token or key of the user's."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES}
+    home = {"HOME": str(scratch), "USERPROFILE": str(scratch), "TMPDIR": str(scratch), "MPLCONFIGDIR": str(scratch)}
+    return kept | home | {"PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def check_required_properties(folder: Path) -> str:
