@@ -42,6 +42,14 @@ def test_arrays_are_stored_with_the_slice_axis_first(tmp_path, item):
     assert about == {"case_id": "a", "shape": [4, 8, 10], "spacing_mm": [5.0, 2.0, 1.0], "slice_axis": 2}
 
 
+def test_a_case_without_a_name_has_that_of_its_file(tmp_path, item):
+    plain = {"image": item["image"], "label": item["label"]}
+    (named,) = preprocess([item], read_only(), tmp_path / "cache")
+    (case,) = preprocess([plain], read_only(), tmp_path / "cache")
+    assert case.case_id == Path(item["image"]).name.removesuffix(".nii.gz")
+    assert np.array_equal(case.image, named.image) and np.array_equal(case.distance, named.distance)
+
+
 @pytest.mark.parametrize(("axis", "order"), [(0, (0, 1, 2)), (1, (1, 0, 2)), (2, (2, 0, 1))])
 def test_the_other_axes_keep_their_order(tmp_path, item, axis, order):
     (case,) = preprocess([item], read_only(), tmp_path / "cache", slice_axis=axis)

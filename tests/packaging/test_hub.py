@@ -1,6 +1,7 @@
 """Sharing: through a folder, and through a stand-in of the Hugging Face Hub that keeps its files in a folder."""
 
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,6 +158,23 @@ def test_what_the_hub_refuses_is_one_line(hub, tmp_path):
     with pytest.raises(InputError, match=r"the Hub did not do this for someone/else: no route to the Hub$"):
         pull("someone/else", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_no_network_is_one_line(hub, packed_zip, monkeypatch, tmp_path):
+    """huggingface_hub 1.0 raises the errors of httpx, which are no OSError."""
+    httpx = SimpleNamespace(HTTPError=type("HTTPError", (Exception,), {}))
+    monkeypatch.setitem(sys.modules, "httpx", httpx)
+
+    def fail(*_, **__):
+        raise httpx.HTTPError("[Errno -2] Name or service not known")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_exists", fail)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    message = r"the Hub did not do this for someone/else: \[Errno -2\] Name or service not known$"
+    with pytest.raises(InputError, match=message):
+        push(str(packed_zip), "someone/else")
+    with pytest.raises(InputError, match=message):
+        pull("someone/else", str(tmp_path / "out"))
 
 
 def test_push_needs_the_zip(store, tmp_path):

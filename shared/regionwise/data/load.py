@@ -9,6 +9,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
+from ..datasets.case import with_case_id
 from ..datasets.check import find_case_problems
 from ..datasets.registry import LABELS, to_classes
 from ..errors import InputError
@@ -35,8 +36,8 @@ class LoadCased(MapTransform):
         self.dataset = dataset
 
     def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
-        """Read the files of a case; ``scan`` is added: the path of the first channel."""
-        case = dict(data)
+        """Read the files of a case; ``scan``, the path of the first channel, and a missing ``case_id`` are added."""
+        case = with_case_id(data)
         paths = case["image"] if isinstance(case["image"], list | tuple) else [case["image"]]
         channels = [read_image(path) for path in paths]
         label = self._read_label(case["label"]) if "label" in self.keys else None

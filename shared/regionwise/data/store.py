@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from .. import __version__
+from ..datasets.case import with_case_id
 from ..distance import normalized_distance
 from ..distributed import barrier, is_main_process
 from ..errors import InputError, describe_in_one_line
@@ -94,7 +95,7 @@ def preprocess(
     """Run a deterministic transform over all cases, once, and return where the results are.
 
     Args:
-        data: datalist; each item has ``case_id``, ``image`` and ``label``.
+        data: datalist; each item has ``image``, ``label`` and, unless the image file names it, ``case_id``.
         transform: gives ``image`` (C, *spatial) and ``label`` (1, *spatial) as MetaTensors on one grid.
         cache_dir: folder of the store; may be shared by runs, bundles and machines.
         slice_axis: spatial axis that is stored first, so that one slice is one contiguous read.
@@ -115,7 +116,7 @@ def preprocess(
     if not is_main_process():
         barrier()  # the main process does the work, the others find it done
     folder, cases, missing = as_path(cache_dir, "cache_dir"), [], []
-    for item in data:
+    for item in map(with_case_id, data):
         case = StoredCase(item["case_id"], folder / f"{item['case_id']}-{_key(item, settings)}")
         cases.append(case)
         if not case.folder.is_dir():

@@ -1,8 +1,9 @@
 """What the readers of the downloaded datasets share: the case record and the errors about a folder."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from ..errors import InputError
 
@@ -23,6 +24,21 @@ class Case(TypedDict):
     image: str | list[str]
     label: str
     group: str
+
+
+def with_case_id(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item of a datalist with its ``case_id``: where it has none, the name of its (first) image file.
+
+    A plain ``[{"image": ..., "label": ...}]``, as other tools give it, names no cases.
+
+    Examples:
+        >>> with_case_id({"image": ["scans/a_t1.nii.gz", "scans/a_t2.nii.gz"]})["case_id"]
+        'a_t1'
+        >>> with_case_id({"case_id": "first", "image": "scans/a.nii.gz"})["case_id"]
+        'first'
+    """
+    image = item["image"][0] if isinstance(item["image"], list | tuple) else item["image"]
+    return {"case_id": Path(str(image)).name.removesuffix(".gz").removesuffix(".nii"), **item}
 
 
 def dataset_folder(dataset_dir: str | os.PathLike | None, name: str, layout: str) -> Path:

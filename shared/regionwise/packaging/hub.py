@@ -1,6 +1,7 @@
 """Give packed bundles away and get them: a folder (a shared disk), or a repository of the Hugging Face Hub."""
 
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,9 +115,15 @@ def _hub_errors(hub: ModuleType, repository: str) -> Iterator[None]:
     """Turn what the Hub refuses, and a network that is down, into one line."""
     try:
         yield
-    except (hub.errors.HfHubHTTPError, hub.errors.LocalTokenNotFoundError, OSError) as error:
+    except (hub.errors.HfHubHTTPError, hub.errors.LocalTokenNotFoundError, OSError, *_http_errors()) as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise InputError(f"the Hub did not do this for {repository}: {lines[0][:200]}") from error
+
+
+def _http_errors() -> tuple[type[Exception], ...]:
+    """Return what huggingface_hub 1.0 lets through where there is no network; versions before it raise an OSError."""
+    httpx = sys.modules.get("httpx")
+    return () if httpx is None else (httpx.HTTPError,)
 
 
 def _has_version(hub: ModuleType, repository: str, version: str) -> bool:
