@@ -45,7 +45,7 @@ def test_a_right_command_line_fixes_the_seeds(monkeypatch):
     ("options", "message"),
     [
         (["--epochs", "0"], r"^expected --epochs to be an integer >= 1, found 0$"),
-        (["--epohcs", "3"], r"^there is no id 'epohcs' in .*train\.json; did you mean 'epochs'\?$"),
+        (["--epohcs", "3"], r"^Unknown id 'epohcs' in .*train\.json; did you mean 'epochs'\?$"),
         (["--epochs", "0", "--loss", "rww"], r"\(and 1 more: python -m regionwise lint\)$"),
     ],
 )
@@ -57,7 +57,7 @@ def test_a_wrong_command_line_is_one_line(monkeypatch, options, message):
 
 def test_a_run_id_that_does_not_exist_is_named(monkeypatch):
     started_as(monkeypatch, *RUN, "trian", "--config_file", TRAIN)
-    with pytest.raises(InputError, match=r"^there is no id 'trian' to run in .*train\.json; try run$"):
+    with pytest.raises(InputError, match=r"^Unknown id 'trian' to run in .*train\.json; try run$"):
         setup()
 
 

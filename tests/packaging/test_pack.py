@@ -241,7 +241,7 @@ def test_a_network_that_is_no_plain_values_is_refused(content, message, source, 
     ("content", "message"),
     [
         ("[]", r"expected an object in .*summary.json, found \[\]"),
-        ("{}", r"summary.json: 'classes' is a required property"),
+        ("{}", r"summary.json: 'n_cases' is a required property"),
         ("{", r"summary.json is not JSON"),
         (json.dumps(SUMMARY | {"classes": {"RV": {"n": 1}}}), r"summary.json: 'metrics' is a required property"),
     ],

@@ -8,7 +8,7 @@ from monai.bundle import ConfigParser
 from regionwise.cli import main
 from regionwise.packaging.archive import read_bundle
 
-from .running import config, evaluate_here, infer_here, train_here
+from .running import arguments, config, evaluate_here, infer_here, run_here, train_here
 
 PATCH = {2: [48, 48], 3: [32, 48, 32]}
 
@@ -79,3 +79,30 @@ def test_the_name_of_a_network_alone_is_refused_in_one_line(trained, tmp_path):
     run = train_here("hippocampus", first.data, tmp_path / "run", first.cache, **changes)
     assert "network_def: UNet takes no argument" in run.result.error
     assert not run.folder.exists()
+
+
+@pytest.mark.parametrize("overlays", [(), ("spatial_2d",)])
+def test_both_numbers_of_axes_run_with_their_own_values(trained, tmp_path, overlays):
+    """Nothing of the network is said on the command line, and no network.json is given on."""
+    first = trained("hippocampus")
+    files = [config("hippocampus", name) for name in overlays]
+    short = {"epochs": 1, "iterations_per_epoch": 1, "batch_size": 1, "num_workers": 0, "device": "cpu", "folds": 2}
+    given = {**short, "dataset_dir": first.data, "output_dir": tmp_path / "run", "cache_dir": first.cache}
+    result = run_here(*arguments("training", config("hippocampus", "train"), *files, **given))
+    assert result.status == 0, result.err
+    used = {"checkpoint": tmp_path / "run" / "model.pt", "device": "cpu"}
+    given = {
+        **used,
+        "dataset_dir": first.data,
+        "folds": 2,
+        "num_workers": 0,
+        "output_dir": tmp_path / "eval",
+        "tta": False,
+    }
+    result = run_here(*arguments("evaluating", config("hippocampus", "evaluate"), *files, **given))
+    assert result.status == 0, result.err
+    scan = sorted((first.data / "imagesTr").glob("*.nii.gz"))[0]
+    given = {**used, "input": scan, "output_dir": tmp_path / "labels"}
+    result = run_here(*arguments("run", config("hippocampus", "inference"), *files, **given))
+    assert result.status == 0, result.err
+    assert (tmp_path / "labels" / scan.name).is_file()

@@ -1,4 +1,4 @@
-"""What a running configuration says of itself: the settings of the run, its network, and its switches."""
+"""Read the running configuration: the settings of the run, its network, its switches."""
 
 import json
 import sys
@@ -21,15 +21,20 @@ NOT_OF_THE_RESULT = {
     "dataset_dir",
     "device",
     "finalize",
+    "experiment_name",
     "imports",
     "initialize",
+    "is_not_rank0",
     "max_minutes",
     "num_workers",
     "output_dir",
     "patience",
     "resume",
     "run",
+    "run_name",
+    "save_execute_config",
     "set_up",
+    "tracking_uri",
     "training",
     "train#dataloader#num_workers",
     "validate#dataloader#num_workers",
@@ -119,6 +124,8 @@ def _parser() -> ConfigParser:
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value.get("_target_") == "MLFlowHandler":  # added by --tracking mlflow
+        return
     if isinstance(value, Mapping):
         items = [(key, item) for key, item in value.items() if key != "_desc_"]
     elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):

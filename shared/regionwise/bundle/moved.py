@@ -1,4 +1,4 @@
-"""Names that earlier configurations used, and what stands in their place now."""
+"""Old names of ids and import paths, and what stands in their place."""
 
 # Import paths, as ``_target_`` names them.
 MOVED_TARGETS = {
@@ -18,8 +18,8 @@ MOVED_IDS = {
     "labelled_slices_only": "--train#dataset#labelled_slices_only",
     "map": "--distance precomputed (was volume) or on_the_fly (was batch)",
     "mirror": "--tta",
-    "plan": "values stand in place; the other dimensions are an overlay, configs/spatial_3d.json or spatial_2d.json",
-    "plans": "values stand in place; the other dimensions are an overlay, configs/spatial_3d.json or spatial_2d.json",
+    "plan": "values in place; the other dimensions are an overlay, configs/spatial_3d.json or spatial_2d.json",
+    "plans": "values in place; the other dimensions are an overlay, configs/spatial_3d.json or spatial_2d.json",
     "rank": "torchrun and configs/multi_gpu.json",
     "spatial_dims": "it is the number of --patch_size's axes; see configs/spatial_3d.json or spatial_2d.json",
     "subset": "--train#datalist#subset, in evaluate.json --data#subset",

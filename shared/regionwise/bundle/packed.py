@@ -1,4 +1,4 @@
-"""What the configurations of a packed bundle call: its own code and no other's, its own weights to start from."""
+"""Runtime helpers called by packed configurations: check the bundled code, load the packed weights."""
 
 import hashlib
 import sys
@@ -33,7 +33,7 @@ def code_digest(files: Mapping[str, bytes]) -> str:
 def require_own_code(bundle_root: str, digest: str) -> None:
     """Refuse to run a packed bundle with another bundle's, or another installed, version of this package.
 
-    Python keeps one package called ``regionwise`` a process. A second bundle may use the first one's copy if that is
+    Python keeps one package called ``regionwise`` per process. A second bundle may use the first one's copy if that is
     the same code; a copy in the bundle's own folder may have been edited.
 
     Args:
@@ -41,7 +41,7 @@ def require_own_code(bundle_root: str, digest: str) -> None:
         digest: `code_digest` of the package as it was packed.
 
     Raises:
-        InputError: the code that was imported is neither.
+        InputError: If the code that was imported is neither.
     """
     if (Path(bundle_root).resolve() / PACKAGE.name) == PACKAGE or code_digest(package_files()) == digest:
         return
@@ -56,7 +56,7 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
     """Read tensors by name, without running pickled code.
 
     Raises:
-        InputError: the file is missing, damaged, or holds anything else.
+        InputError: If the file is missing, damaged, or holds anything else.
     """
     weights = load_checkpoint(path)
     if not isinstance(weights, Mapping) or not all(is_tensor(value) for value in weights.values()):
@@ -72,7 +72,7 @@ def start_from(network: nn.Module, weights: str | None) -> nn.Module:
         weights: file; None leaves the network as it is.
 
     Raises:
-        InputError: the file is damaged or of another network.
+        InputError: If the file is damaged or of another network.
     """
     if weights is None:
         return network

@@ -1,8 +1,7 @@
-"""What the values of a bundle's ids must be."""
+"""Rules for the values of a bundle's ids."""
 
 import math
 from collections.abc import Callable, Mapping
-from math import prod
 from typing import Any
 
 import torch
@@ -152,27 +151,19 @@ def find_value_problems(config: Mapping) -> list[str]:
     return problems + _find_loss_problems(config)
 
 
-def find_contradictions(config: Mapping) -> list[str]:
-    """Return which ids contradict each other, one line each; their values alone are right.
-
-    Args:
-        config: see `find_value_problems`.
-    """
-    return [*_find_split_problems(config), *_find_class_problems(config), *_find_network_problems(config)]
-
-
 def is_computed(value: Any) -> bool:
     """Return whether a value is a component, a reference or an expression, which only the run knows."""
     return isinstance(value, Mapping) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
 
 
-def _given(config: Mapping, name: str) -> Any:
+def given_value(config: Mapping, name: str) -> Any:
+    """Return the value of an id, None where there is none or only the run knows it."""
     value = config.get(name, None)
     return None if is_computed(value) else value
 
 
 def _find_loss_problems(config: Mapping) -> list[str]:
-    name, weights, classes = (_given(config, key) for key in ("loss", "class_weights", "num_classes"))
+    name, weights, classes = (given_value(config, key) for key in ("loss", "class_weights", "num_classes"))
     weights = weights if RULES["class_weights"][1](weights) else None
     problems = []
     if isinstance(name, str):
@@ -183,63 +174,3 @@ def _find_loss_problems(config: Mapping) -> list[str]:
     if weights is not None and isinstance(classes, int) and len(weights) != classes:
         problems.append(f"expected --class_weights of {classes} numbers, one per class, found {weights!r}")
     return problems
-
-
-def _find_split_problems(config: Mapping) -> list[str]:
-    split, fold, folds = (_given(config, key) for key in ("split", "fold", "folds"))
-    if split is None or not fold:
-        return []
-    if split != "kfold":
-        return [f"expected --fold 0 with --split {split}, which has one division, found {fold}; folds are for kfold"]
-    if folds is not None and fold >= folds:
-        return [f"expected fold to be 0..{folds - 1} (folds is {folds}), found {fold}"]
-    return []
-
-
-def _find_class_problems(config: Mapping) -> list[str]:
-    problems = []
-    regions, dataset = _given(config, "regions"), _given(config, "data#dataset")
-    if regions is not None and dataset is not None and regions != dataset:
-        problems.append(
-            f"expected --regions null for the classes of {dataset}, found {regions!r}, regions of another dataset"
-        )
-    kept, classes = _given(config, "largest_component") or [], _given(config, "network_def#out_channels")
-    wrong = [label for label in kept if isinstance(classes, int) and label >= classes]
-    if wrong:
-        problems.append(f"expected --largest_component of classes 1 to {classes - 1}, found {wrong[0]}")
-    return problems
-
-
-def _find_network_problems(config: Mapping) -> list[str]:
-    """Return how the ids of a DynUNet contradict each other: numbers of levels, axes, and what pooling divides."""
-    names = ("patch_size", "filters", "kernel_size", "upsampling")
-    definition = config.get("network_def", {})
-    given = {name: _given(config, name) for name in names}
-    if not _is_dynunet_of(definition) or any(value is None for value in given.values()):
-        return []
-    dims, steps = len(given["patch_size"]), given["upsampling"]
-    if len(steps) < 3:
-        return [f"expected --upsampling of at least 3 steps (deep supervision), found {steps}"]
-    for name in ("kernel_size", "upsampling"):
-        if not isinstance(given[name][0], int) and len(given[name][0]) != dims:
-            return [f"expected --{name} of {dims} numbers per level, as --patch_size has, found {given[name]}"]
-    for name in ("filters", "kernel_size"):
-        if len(given[name]) != len(steps) + 1:
-            return [
-                f"expected --{name} of {len(steps) + 1} entries, one more than --upsampling, found {given[name]}; "
-                "filters, kernel_size and upsampling are set together"
-            ]
-    for axis, size in enumerate(given["patch_size"]):
-        pooled = prod(step if isinstance(step, int) else step[axis] for step in steps)
-        if size % pooled:
-            return [f"expected --patch_size divisible by its poolings, {pooled} on axis {axis}, found {size}"]
-    return []
-
-
-def _is_dynunet_of(definition: Any) -> bool:
-    """Return whether a network is a DynUNet that is made of the configuration's ids."""
-    return (
-        isinstance(definition, Mapping)
-        and str(definition.get("_target_")).rpartition(".")[2] == "DynUNet"
-        and definition.get("filters") == "@filters"
-    )

@@ -1,4 +1,4 @@
-"""What every bundle's ``initialize`` does: one-line errors, a checked command line, fixed seeds."""
+"""Set up a bundle's run: one-line errors, a checked command line, fixed seeds."""
 
 import sys
 from pathlib import Path

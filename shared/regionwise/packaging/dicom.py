@@ -76,7 +76,9 @@ def dicom(bundle: str, input: str, output_dir: str, slice_axis: int | None = Non
     series = read_series(input)
     with checked_folder(packed, allow_code=as_flag(execute, "execute")) as folder:
         config = ConfigParser.load_config_file(str(folder / "configs" / "inference.json"))
-        axis = config.get("slice_axis", 2) if slice_axis is None else slice_axis
+        parser = ConfigParser(config)  # bundles packed earlier take the axis from a plan
+        given = parser.get_parsed_content("slice_axis") if "slice_axis" in config else 2
+        axis = given if slice_axis is None else slice_axis
         voxels, affine = series.scan(axis)
         scan = folder.parent / "labels.nii.gz"
         write_volume(scan, voxels, affine)

@@ -29,27 +29,31 @@ from .privacy import refuse_machine_paths, refuse_patient_data
 
 OVERLAYS = ("spatial_2d.json", "spatial_3d.json")
 # The parts of an evaluation's summary that the model card shows.
+_STRUCTURES = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["n", "metrics"],
+        "properties": {
+            "metrics": {
+                "type": "object",
+                "additionalProperties": {"anyOf": [{"type": "null"}, {"type": "object", "required": ["mean", "std"]}]},
+            }
+        },
+    },
+}
 SUMMARY = {
     "type": "object",
-    "required": ["classes", "n_cases", "protocol", "empty_masks"],
+    "required": ["n_cases", "protocol", "empty_masks"],
+    "anyOf": [
+        {"required": ["structures"]},
+        {"required": ["classes"]},
+    ],  # an older version's numbers are under "classes"
     "properties": {
         "protocol": {"type": "object", "required": ["evaluated"]},
         "about": {"type": "object"},
-        "classes": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "required": ["n", "metrics"],
-                "properties": {
-                    "metrics": {
-                        "type": "object",
-                        "additionalProperties": {
-                            "anyOf": [{"type": "null"}, {"type": "object", "required": ["mean", "std"]}]
-                        },
-                    }
-                },
-            },
-        },
+        "structures": _STRUCTURES,
+        "classes": _STRUCTURES,
     },
 }
 # What inference needs; the packed metadata pins them to the versions they were packed with.

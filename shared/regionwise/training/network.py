@@ -1,4 +1,4 @@
-"""What follows from a DynUNet's upsampling: its strides and the levels that its loss supervises."""
+"""Strides and supervised levels of a DynUNet, from its upsampling."""
 
 from collections.abc import Sequence
 from math import prod
