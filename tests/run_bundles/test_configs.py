@@ -295,6 +295,7 @@ def test_the_ids_that_people_set_are_there(bundle):
         "resume",
         "max_minutes",
         "patience",
+        "on_collapse",
         "distance",
     ):
         assert key in train

@@ -112,6 +112,28 @@ def test_the_signs_of_the_gradient_on_request(trained, tmp_path):
     assert (point.step, point.value) == (1, 1)  # the map is rectified: one negative component at every voxel
 
 
+def test_a_collapse_ends_the_run_with_the_best_weights_kept(trained, tmp_path):
+    run = trained("acdc")
+    handlers = json.loads(config("acdc", "train").read_text())["train"]["handlers"]
+    (guard,) = (i for i, handler in enumerate(handlers) if handler["_target_"] == "regionwise.training.CollapseGuard")
+    # Steps far too large for the region-wise loss; it stops after 10 iterations of it instead of 200.
+    settings = {"loss": "rrw", "learning_rate": 0.1, "epochs": 20, "iterations_per_epoch": 5}
+    folder = tmp_path / "run"
+    other = train_here("acdc", run.data, folder, run.cache, **settings, **{f"train#handlers#{guard}#patience": 10})
+    line = "the training has collapsed: class 0 is predicted everywhere, with mean probability 0.9"
+    assert other.result.error.startswith(line)
+    assert "train with --loss rrw:annealed or a smaller --learning_rate" in other.result.error
+    assert f"warning: {line}" in other.result.out
+    assert {"last.pt", "model.pt"} <= {path.name for path in folder.iterdir()}
+    events = [EventAccumulator(str(path)).Reload() for path in folder.glob("events*")]
+    tags = {tag for one in events for tag in one.Tags()["scalars"]}
+    assert {
+        f"foreground_fraction/structure_{c}/{name}" for c in (1, 2, 3) for name in ("predicted", "reference")
+    } <= tags
+    state = torch.load(folder / "last.pt", weights_only=True)["collapse"]
+    assert state["since"] is not None
+
+
 def test_both_ids_start_the_training(phantoms, trained, tmp_path):
     run = trained("hippocampus")
     overrides = training("hippocampus", dataset_dir=run.data, output_dir=tmp_path, cache_dir=run.cache)

@@ -76,7 +76,7 @@ class Script:
         self.trainer.add_event_handler("EPOCH_COMPLETED", validate)
         self.guard = CollapseGuard(self.evaluator, 3, patience=20, **settings)
         if state is not None:
-            self.guard.load_state_dict(state)
+            self.guard.state.load_state_dict(state)
             self.trainer.load_state_dict(
                 {"epoch_length": epoch_length, "max_epochs": start + len(epochs), "iteration": start * epoch_length}
             )
@@ -128,7 +128,7 @@ def test_warn_goes_on_and_says_it_once(capsys):
 
 def test_a_training_that_recovers_before_is_not_stopped():
     script = Script([COLLAPSED, COLLAPSED, LEARNING, COLLAPSED, COLLAPSED, LEARNING])
-    assert script.guard.since is None
+    assert script.guard.state.since is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_one_structure_that_stays_away_is_said_once_and_ends_nothing(capsys):
 
 
 def test_the_decision_survives_a_resume(tmp_path):
-    torch.save(Script([LEARNING, COLLAPSED]).guard.state_dict(), tmp_path / "last.pt")
+    torch.save(Script([LEARNING, COLLAPSED]).guard.state.state_dict(), tmp_path / "last.pt")
     state = torch.load(tmp_path / "last.pt", weights_only=True)
     assert state["since"] == 20
     Script([COLLAPSED], state=state, start=2)  # 30: ten iterations of it
@@ -269,18 +269,18 @@ def test_a_real_collapse_is_stopped(capsys):
 
 def test_cross_entropy_stays_unsure_there_and_is_not_stopped(capsys):
     share, guard = train("ce", 0.01, bias=2, contrast=0.1)
-    assert share == 0 and guard.since is None
+    assert share == 0 and guard.state.since is None
     assert capsys.readouterr().out == ""
 
 
 def test_a_sure_start_that_recovers_is_said_but_not_stopped(capsys):
     share, guard = train("rrw", 0.003, bias=10)  # nothing predicted, surely, for 80 iterations
-    assert share > 0.5 and guard.since is None
+    assert share > 0.5 and guard.state.since is None
     assert "(seen in epoch 1)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("loss", ["dice_ce", "rrw:annealed"])
 def test_a_slow_start_that_predicts_nothing_at_first_is_not_stopped(capsys, loss):
     _, guard = train(loss, 0.001, bias=2)
-    assert guard.since is None
+    assert guard.state.since is None
     assert "collapsed" not in capsys.readouterr().out

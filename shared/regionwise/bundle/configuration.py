@@ -27,6 +27,7 @@ NOT_OF_THE_RESULT = {
     "is_not_rank0",
     "max_minutes",
     "num_workers",
+    "on_collapse",
     "output_dir",
     "patience",
     "resume",

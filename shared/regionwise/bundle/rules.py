@@ -110,6 +110,7 @@ RULES: dict[str, tuple[str, Check]] = {
     "resume": FLAG,
     "max_minutes": ("a number > 0, or null", _or_null(_is_number(0))),
     "patience": ("an integer >= 1, or null", _or_null(_is_whole(1))),
+    "on_collapse": ("'warn' or 'stop'", _is_one_of("warn", "stop")),
     "gradient_signs": FLAG,
     "num_classes": ("an integer from 2 to 256", _is_whole(2, 256)),
     "slice_axis": ("0, 1 or 2", _is_one_of(0, 1, 2)),

@@ -3,7 +3,7 @@
 from ..weights import load_weights
 from .augmentation import nnunet_augmentation
 from .checkpoints import Checkpoints
-from .collapse import CollapseGuard
+from .collapse import CollapseGuard, CollapseState
 from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, TimeBudget, ValidationHandler
 from .network import count_supervised, encoder_strides, level_strides
 from .progress import CaseProgress, Progress, train_loss
@@ -12,6 +12,7 @@ __all__ = [
     "CaseProgress",
     "Checkpoints",
     "CollapseGuard",
+    "CollapseState",
     "EarlyStopping",
     "FiniteLoss",
     "GradientClipping",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -54,6 +55,29 @@ def is_sure(doubt: float, missed: float, voxels: float) -> bool:
     return missed > 0 and doubt / missed < SURE * min(missed / voxels, 0.1)
 
 
+@dataclass
+class CollapseState:
+    """Since when what has been seen: what `CollapseGuard` has to remember across a resume, for `Checkpoints`.
+
+    Attributes:
+        since: iteration at which the collapse was first seen; None while there is none.
+        absent_since: for each structure that the last validation missed, the iteration at which that began.
+        told: structures whose absence has been said.
+    """
+
+    since: int | None = None
+    absent_since: dict[int, int] = field(default_factory=dict)
+    told: list[int] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the attributes."""
+        return asdict(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from saved attributes."""
+        self.__dict__.update(state)
+
+
 class CollapseGuard:
     """Ignite handler: say when a training has collapsed, and end it when that has lasted.
 
@@ -66,7 +90,7 @@ class CollapseGuard:
     A structure that alone is predicted nowhere for ``patience`` iterations is said once, but ends nothing: it may be
     learned late.
 
-    Attach it after the validation and before `Checkpoints`, whose ``others`` keep its state across a resume.
+    Attach it after the validation and before `Checkpoints`.
 
     Args:
         evaluator: validation engine whose output has label maps "pred" and "label".
@@ -74,6 +98,7 @@ class CollapseGuard:
         action: "warn" or "stop".
         patience: iterations, counted from the epoch in which it is first seen.
         log_dir: folder of TensorBoard's curves (`ForegroundFraction`); None writes none.
+        state: what to remember, given where `Checkpoints` saves it (among its ``others``).
 
     Raises:
         InputError: If action is none of the two.
@@ -92,6 +117,7 @@ class CollapseGuard:
         action: str = "stop",
         patience: int = PATIENCE,
         log_dir: str | os.PathLike | None = None,
+        state: CollapseState | None = None,
     ) -> None:
         if action not in ACTIONS:
             raise InputError(f"Unknown --on_collapse '{action}'; {did_you_mean(action, ACTIONS)}")
@@ -99,17 +125,7 @@ class CollapseGuard:
         self.validation = ForegroundFraction(num_classes, log_dir)
         self.validation.attach(evaluator)
         self.trained: torch.Tensor | None = None
-        self.since: int | None = None
-        self.absent_since: dict[int, int] = {}
-        self.told: list[int] = []
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return since which iterations what has been seen."""
-        return {"since": self.since, "absent_since": dict(self.absent_since), "told": list(self.told)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        self.since, self.absent_since, self.told = state["since"], dict(state["absent_since"]), list(state["told"])
+        self.state = CollapseState() if state is None else state
 
     def attach(self, engine: Engine) -> None:
         """Register with a trainer."""
@@ -142,12 +158,12 @@ class CollapseGuard:
         if collapsed:
             self._report(engine, missed)
         elif sum(voxels > 0 for voxels in reference) > 1:  # else there was nothing to miss
-            self.since = None
+            self.state.since = None
 
     def _report(self, engine: Engine, missed: Sequence[int]) -> None:
         """Say that the training has collapsed; raise once it has lasted."""
-        first, now = self.since is None, engine.state.iteration
-        self.since = now if first else self.since
+        first, now = self.state.since is None, engine.state.iteration
+        self.state.since = now if first else self.state.since
         predicted, reference, doubt = self.trained
         sureness = 1 - float(doubt[missed].sum() / reference[missed].sum())
         line = (
@@ -155,24 +171,24 @@ class CollapseGuard:
             f"probability {sureness:.4f} even where the reference has {_names(missed)}, and the loss is "
             f"{float(train_loss(engine.state.output)):.4f}; train with --loss rrw:annealed or a smaller --learning_rate"
         )
-        if self.action == "stop" and now - self.since >= self.patience:
+        if self.action == "stop" and now - self.state.since >= self.patience:
             best = self.evaluator.state
             good = best.best_metric_epoch != -1 and best.best_metric > 0
             kept = f"; model.pt holds the best weights, of epoch {best.best_metric_epoch}" if good else ""
             raise InputError(
-                f"{line} (stopped after {now - self.since} iterations of it; --on_collapse warn goes on{kept})"
+                f"{line} (stopped after {now - self.state.since} iterations of it; --on_collapse warn goes on{kept})"
             )
         if first:
             _say(f"{line} (seen in epoch {engine.state.epoch})")
 
     def _note_absent(self, predicted: list[float], reference: list[float], iteration: int) -> None:
         """Say once of a structure that it alone has been predicted nowhere for ``patience`` iterations."""
-        absent = missed_classes(predicted, reference)
-        self.absent_since = {c: self.absent_since.get(c, iteration) for c in absent}
-        late = [c for c in absent if iteration - self.absent_since[c] >= self.patience and c not in self.told]
+        absent, state = missed_classes(predicted, reference), self.state
+        state.absent_since = {c: state.absent_since.get(c, iteration) for c in absent}
+        late = [c for c in absent if iteration - state.absent_since[c] >= self.patience and c not in state.told]
         if late and not has_collapsed(predicted, reference):
-            self.told += late
-            since = min(self.absent_since[c] for c in late)
+            state.told += late
+            since = min(state.absent_since[c] for c in late)
             _say(f"{_names(late)} predicted nowhere in the validation cases since iteration {since}")
 
 
