@@ -55,7 +55,7 @@ def test_autocast(name):
 
 
 def test_the_wrong_number_of_levels():
-    with pytest.raises(InputError, match="expected 1 weights, one for each level, got 2"):
+    with pytest.raises(InputError, match="expected 1 weights, one per level, got 2"):
         LevelLosses([make_loss("rrw")], (1, 0))
     outputs, targets = levels([(8, 8), (4, 4)])
     loss = LevelLosses([make_loss("rrw")] * 2, (0.5, 0.5))

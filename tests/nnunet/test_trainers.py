@@ -148,6 +148,18 @@ def test_a_step_with_other_losses(make_trainer, loss):
         assert np.isfinite(trainer.validation_step(next(validation))["loss"])
 
 
+def test_the_exponent_of_an_annealed_loss_follows_the_iteration(make_trainer):
+    trainer = make_trainer(trainer_name("rrw:annealed"), "2d")
+    trainer.initialize()
+    trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.current_epoch = 4, 2, 1  # as after a resume
+    trainer.on_train_epoch_start()
+    data, seen = trainer.get_dataloaders()[0], []
+    for _ in range(2):
+        trainer.train_step(next(data))
+        seen.append({round(loss.q, 6) for loss in trainer.loss.modules() if hasattr(loss, "fraction")})
+    assert seen == [{0.4}, {0.45}]  # 0.3 + 0.4 * 2/8, 0.3 + 0.4 * 3/8
+
+
 def test_without_deep_supervision(make_trainer):
     trainer = make_trainer("nnUNetTrainerRRW_noDeepSupervision", "2d")
     trainer.initialize()

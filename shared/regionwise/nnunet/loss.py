@@ -1,4 +1,4 @@
-"""The loss of an nnU-Net training: one loss for each resolution of the network's output, with its own voxel size."""
+"""Loss of an nnU-Net training: one loss per resolution of the network's output, with its own voxel size."""
 
 from collections.abc import Sequence
 
@@ -8,31 +8,33 @@ from ..errors import InputError
 
 
 class LevelLosses(torch.nn.Module):
-    """L = sum_l v_l loss_l(outputs_l, targets_l): deep supervision as nnU-Net does it, with a loss for each level.
+    """Deep supervision as nnU-Net does it, with one loss per level: L = sum_l v_l loss_l(outputs_l, targets_l).
 
     Unlike `regionwise.losses.DeepSupervisionLoss`, the targets of the smaller levels come from the data pipeline.
+
+    Args:
+        losses: loss_l of each level.
+        weights: v_l of each level.
+
+    Raises:
+        InputError: If there are not as many weights as losses.
     """
 
     def __init__(self, losses: Sequence[torch.nn.Module], weights: Sequence[float]) -> None:
-        """Take the loss and the weight v_l of each level.
-
-        Raises:
-            InputError: there are not as many weights as losses.
-        """
         super().__init__()
         if len(losses) != len(weights):
-            raise InputError(f"expected {len(losses)} weights, one for each level, got {len(weights)}")
+            raise InputError(f"expected {len(losses)} weights, one per level, got {len(weights)}")
         self.losses, self.weights = torch.nn.ModuleList(losses), tuple(float(weight) for weight in weights)
 
     def forward(self, outputs: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Return the weighted sum; a level of weight 0 is not computed.
+        """Compute the weighted sum; a level of weight 0 is not computed.
 
         Args:
             outputs: logits (B, C, *spatial_l) of each level.
             targets: labels (B, 1, *spatial_l) of each level.
 
         Raises:
-            InputError: there are not as many outputs or targets as losses, or a loss refuses its arguments.
+            InputError: If there are not as many outputs or targets as losses, or a loss refuses its arguments.
         """
         if not len(outputs) == len(targets) == len(self.losses):
             raise InputError(
@@ -43,7 +45,7 @@ class LevelLosses(torch.nn.Module):
 
 
 def level_spacings(spacing: Sequence[float], scales: Sequence[Sequence[float]] | None) -> list[tuple[float, ...]]:
-    """Return the voxel size at each level: that of the full resolution divided by the level's scale, axis by axis.
+    """Voxel size at each level: that of the full resolution divided by the level's scale, axis by axis.
 
     It matters where an axis is pooled less often than another, as the through-plane axis of thick slices: only a
     factor common to all axes cancels in d̂.
@@ -54,7 +56,7 @@ def level_spacings(spacing: Sequence[float], scales: Sequence[Sequence[float]] |
             is one level, the full resolution.
 
     Raises:
-        InputError: a scale has another number of axes than spacing.
+        InputError: If a scale has another number of axes than spacing.
     """
     if scales is None:
         return [tuple(float(size) for size in spacing)]

@@ -1,4 +1,4 @@
-"""Where nnU-Net finds the trainers, and what they are called."""
+"""Names of the nnU-Net trainers, and the folder where nnU-Net finds them."""
 
 import re
 from pathlib import Path
@@ -11,18 +11,18 @@ TRAINER_FOLDER = Path(__file__).resolve().parent / "found_by_nnunet"
 
 
 def trainer_name(loss: str) -> str:
-    """Return the name, for nnU-Net's ``-tr``, of the trainer with a loss.
+    """Name, for nnU-Net's ``-tr``, of the trainer with a loss.
 
     ``nnUNetTrainerRegionWise_`` and the loss name with ``+``, ``:``, ``=`` and ``.``, which a class cannot have in its
     name, replaced by ``_``; ``nnUNetTrainerRRW`` for ``rrw``. nnU-Net knows a training by its trainer's name
-    only: it names the folder of results and stands in the checkpoint. So there is one trainer for each loss, not one
+    only: it names the folder of results and stands in the checkpoint. So there is one trainer per loss, not one
     that reads the loss from an option, whose trainings would overwrite each other and not tell which loss they had.
 
     Args:
-        loss: one of `regionwise.losses.LOSS_NAMES`.
+        loss: a name that `regionwise.losses.make_loss` takes; there are trainers for `regionwise.losses.LOSS_NAMES`.
 
     Raises:
-        InputError: there is no such loss.
+        InputError: If there is no such loss.
     """
     make_loss(loss)
     return "nnUNetTrainerRRW" if loss == "rrw" else "nnUNetTrainerRegionWise_" + re.sub(r"[^a-z0-9]", "_", loss)

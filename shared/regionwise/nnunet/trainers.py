@@ -1,4 +1,4 @@
-"""nnU-Net v2 trainers: one for each loss of this package. Needs nnunetv2."""
+"""nnU-Net v2 trainers: one per loss of this package. Needs nnunetv2."""
 
 import torch
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
@@ -11,10 +11,11 @@ from .names import trainer_name
 
 
 class RegionWiseTrainer(nnUNetTrainerVanillaAdam):
-    """nnU-Net's trainer with another loss and the paper's optimiser, Adam at 0.0001; everything else is nnU-Net's.
+    """nnU-Net's trainer with another loss and the paper's optimizer, Adam at 0.0001; everything else is nnU-Net's.
 
     A region-wise loss is linear in the probabilities: its gradient vanishes where the softmax is saturated, also where
-    it is wrong. nnU-Net's step (SGD, 0.01, momentum 0.99) led there; README.md has the figures. All trainers have the
+    it is wrong (the annealed forms keep one). nnU-Net's step (SGD, 0.01, momentum 0.99) led there; README.md has the
+    figures. All trainers have the
     one optimiser, so that a comparison of theirs is one of losses.
 
     The super() calls let it be combined with other variants:
@@ -33,10 +34,10 @@ class RegionWiseTrainer(nnUNetTrainerVanillaAdam):
         self.initial_lr = 1e-4
 
     def _build_loss(self) -> torch.nn.Module:
-        """Return the loss, with nnU-Net's weights of the levels.
+        """Build the loss, with nnU-Net's weights of the levels.
 
         Raises:
-            InputError: the dataset has regions or an ignore label.
+            InputError: If the dataset has regions or an ignore label.
         """
         labels = self.label_manager
         for found, what in ((labels.has_regions, "regions"), (labels.has_ignore_label, "an ignore label")):
@@ -54,16 +55,21 @@ class RegionWiseTrainer(nnUNetTrainerVanillaAdam):
         return losses[0]
 
     def on_train_epoch_start(self) -> None:
-        """Count the iterations of the epoch."""
+        """Count the iterations of the epoch, and tell losses with a schedule how far the run is."""
         super().on_train_epoch_start()
         self.iteration = 0
+        self._tell_progress()
 
     def train_step(self, batch: dict) -> dict:
-        """Tell losses with a schedule how far the run is; nnU-Net's own epoch survives a resume (``--c``)."""
-        done = self.current_epoch * self.num_iterations_per_epoch + self.iteration
-        set_progress(self.loss, self.current_epoch, done / (self.num_epochs * self.num_iterations_per_epoch))
+        """Train one iteration; losses with a schedule follow it."""
+        self._tell_progress()
         self.iteration += 1
         return super().train_step(batch)
+
+    def _tell_progress(self) -> None:
+        """Set the losses' epoch and fraction of the run; nnU-Net's own epoch survives a resume (``--c``)."""
+        done = self.current_epoch * self.num_iterations_per_epoch + self.iteration
+        set_progress(self.loss, self.current_epoch, done / (self.num_epochs * self.num_iterations_per_epoch))
 
 
 def _trainer(loss: str) -> type[RegionWiseTrainer]:
