@@ -8,7 +8,16 @@ from regionwise.losses import LOSS_NAMES
 from regionwise.phantoms.write import phantom
 
 CONFIG = Path(__file__).parents[2] / "bundles" / "acdc_rrw" / "configs" / "train.json"
-ONE_OF_EACH_FAMILY = ["rrw", "boundary", "hausdorff_one_sided", "dice_ce", "focal", "wce_rrw", "rrw+dice:gradual"]
+ONE_OF_EACH_FAMILY = [
+    "rrw",
+    "boundary",
+    "hausdorff_one_sided",
+    "dice_ce",
+    "focal",
+    "wce_rrw",
+    "rrw+dice:gradual",
+    "rrw:annealed",
+]
 NETWORK = {"filters": [16, 32, 64, 128], "kernel_size": [3, 3, 3, 3], "upsampling": [2, 2, 2]}
 
 
