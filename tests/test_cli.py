@@ -170,7 +170,7 @@ BAD_VALUES = {
     "check --dataset [acdc] --dir D": r"there is no dataset '\[acdc\]'",
     "check --dataset acdc --dir 5": "expected .* 5",
     "check --dataset acdc --dir D --strict maybe": "expected --strict to be true or false, found 'maybe'",
-    "phantom --dataset [acdc] --out O": r"there is no phantom of '\[acdc\]'",
+    "phantom --dataset [acdc] --out O": r"Unknown dataset '\[acdc\]'",
     "phantom --dataset acdc --out O --subjects x": "expected --subjects to be an integer.*, found 'x'",
     "phantom --dataset acdc --out O --subjects -3": "subjects.*-3",
     "phantom --dataset acdc --out O --subjects 2.0": "expected --subjects to be an integer.*, found '2.0'",

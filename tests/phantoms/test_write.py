@@ -201,8 +201,8 @@ def test_kits_has_two_kidneys_left_and_right(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--dataset", "adcc"], "there is no phantom of 'adcc'; did you mean 'acdc'?"),
-        (["--dataset", "acdc", "--preset", "smal"], "there is no preset 'smal'; did you mean 'small'?"),
+        (["--dataset", "adcc"], "Unknown dataset 'adcc'; did you mean 'acdc'?"),
+        (["--dataset", "acdc", "--preset", "smal"], "Unknown preset 'smal'; did you mean 'small'?"),
         (["--dataset", "acdc", "--subjects", "0"], "expected subjects to be an integer >= 1, found 0"),
         (["--dataset", "acdc", "--size", "16"], "expected size to be an integer >= 32, found 16"),
         (["--dataset", "acdc", "--seed", "x"], "expected seed to be an integer >= 0, found 'x'"),

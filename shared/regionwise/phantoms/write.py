@@ -26,16 +26,16 @@ def phantom(
         subjects: how many.
         seed: the same seed gives the same files, byte by byte; a subject does not depend on how many there are.
         size: voxels along the longer in-plane axis, at an unchanged field of view (a default per dataset).
-        preset: ``full`` has the real dataset's field of view, grid and shares of each structure; ``small`` is for
-            tests of seconds.
+        preset: ``full`` has the field of view, the grid and the class fractions of the real dataset; ``small``, for
+            tests of seconds, has a coarse grid, and in ACDC a close-up of the heart.
 
     Raises:
-        InputError: an unknown dataset, a folder that is not empty, or a number out of range.
+        InputError: If the dataset or the preset is unknown, a number is out of range, or ``out`` is not empty.
     """
     if dataset not in PHANTOMS:
-        raise InputError(f"there is no phantom of '{dataset}'; {did_you_mean(dataset, PHANTOMS)}")
+        raise InputError(f"Unknown dataset '{dataset}'; {did_you_mean(dataset, PHANTOMS)}")
     if preset not in PRESETS:
-        raise InputError(f"there is no preset '{preset}'; {did_you_mean(preset, PRESETS)}")
+        raise InputError(f"Unknown preset '{preset}'; {did_you_mean(preset, PRESETS)}")
     for name, value, lowest in (("subjects", subjects, 1), ("seed", seed, 0), ("size", size, 32)):
         if value is None and name == "size":
             continue
