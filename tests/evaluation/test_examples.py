@@ -4,7 +4,18 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("module", ["metrics.overlap", "metrics.surface", "evaluation.evaluate"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "metrics.overlap",
+        "metrics.surface",
+        "evaluation.evaluate",
+        "evaluation.comparison.clusters",
+        "evaluation.comparison.permutation",
+        "evaluation.comparison.bootstrap",
+        "evaluation.comparison.statistics",
+    ],
+)
 def test_the_examples_of_the_docstrings_run(module):
     results = doctest.testmod(importlib.import_module(f"regionwise.{module}"), optionflags=doctest.ELLIPSIS)
     assert results.attempted > 0

@@ -166,6 +166,11 @@ def test_wrong_results(runs, tmp_path):
         ({"permutations": "x"}, "expected --permutations as an integer"),
         ({"level": 5}, "expected --level between 0 and 1, such as 0.05, got 5"),
         ({"level": "x"}, "expected --level between 0 and 1"),
+        ({"correction": "bonferoni"}, "there is no correction 'bonferoni'"),
+        ({"margins": {"dice": 0}}, "expected --margins as .metric: number > 0., got"),
+        ({"margins": "dice"}, "expected --margins as"),
+        ({"groups": "nowhere.csv"}, "expected a CSV file with the columns case and patient as --groups, found none"),
+        ({"rename": 3}, "expected --rename as .old: new., got 3"),
         ({"seed": -1}, "expected --seed as an integer of at least 0, got -1"),
         ({"seed": "x"}, "expected --seed as an integer"),
     ],
@@ -222,3 +227,100 @@ def test_tables_of_an_older_version_are_read(runs):
     (bad / "cases.csv").write_text((bad / "cases.csv").read_text().replace("case,structure", "case,class"))
     compare([good, bad], out=out)
     assert {one["structure"] for one in read(out)["comparisons"]} == {"LV"}
+
+
+def frames(folder, dice, patients=10, naming="patient{:03d}_frame{:02d}"):
+    """Write two frames per patient; ``dice`` gives the value of a patient and frame."""
+    values = {naming.format(p, f): (dice(p, f), 4) for p in range(1, patients + 1) for f in (1, 2)}
+    return write_run(folder, values)
+
+
+def test_the_patient_is_the_unit(tmp_path, capsys):
+    good = frames(tmp_path / "good", lambda p, f: 0.9 + p / 1000 + f / 100)
+    bad = frames(tmp_path / "bad", lambda p, f: 0.8795 + p / 500 + f / 100)
+    compare([good, bad], out=tmp_path / "out", metrics="dice")
+    found = read(tmp_path / "out")
+    (one,) = found["comparisons"]
+    assert (one["n"], one["patients"]) == (20, 10)
+    assert found["patients"] == {"n": 10, "source": "from the names of the cases"}
+    assert one["p_permutation"] == 2 / 2**10
+    assert one["claim"] == "supported: worse"
+    assert "Means over 10 patients (20 cases)." in (tmp_path / "out" / "table.md").read_text()
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("bad - good, LV Dice: -0.015 [-0.016, -0.01") and line.endswith("]: supported: worse")
+
+
+def test_groups_come_from_a_file_or_a_column(tmp_path):
+    naming = "scan{}{}"
+    good = frames(tmp_path / "good", lambda p, f: 0.9 + p / 1000, naming=naming)
+    bad = frames(tmp_path / "bad", lambda p, f: 0.89 - p / 1000, naming=naming)
+    compare([good, bad], out=tmp_path / "cases", metrics="dice")
+    assert read(tmp_path / "cases")["patients"]["n"] == 20
+    assert "if that is wrong, pass --groups" in (tmp_path / "cases" / "table.md").read_text()
+    rows = "".join(f"scan{p}{f},p{p}\n" for p in range(1, 11) for f in (1, 2))
+    (tmp_path / "groups.csv").write_text("case,patient\n" + rows)
+    compare([good, bad], out=tmp_path / "file", metrics="dice", groups=str(tmp_path / "groups.csv"))
+    assert read(tmp_path / "file")["patients"] == {"n": 10, "source": "from --groups"}
+    for folder in (good, bad):
+        lines = (folder / "cases.csv").read_text().splitlines()
+        told = [f"{line},{'patient' if i == 0 else 'p' + line.split(',')[0][4:-1]}" for i, line in enumerate(lines)]
+        (folder / "cases.csv").write_text("\n".join(told) + "\n")
+    compare([good, bad], out=tmp_path / "column", metrics="dice")
+    assert read(tmp_path / "column")["patients"] == {"n": 10, "source": "from the column patient"}
+    assert read(tmp_path / "column")["comparisons"] == read(tmp_path / "file")["comparisons"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"case,subject\n1,2\n", "expected the columns case and patient"),
+        (b"case,patient\ncase0,a\ncase0,b\n", "names two patients for case 'case0': a and b"),
+        (b"case,patient\ncase0,\n", "row 2 of .* lacks a case or a patient"),
+        (b"case,patient\ncase0,a\n", "the --groups file names no patient for case 'case1' and 10 more"),
+        (b"\xff\xfe\x00", "is no CSV file"),
+    ],
+)
+def test_invalid_groups_raise(runs, tmp_path, content, message):
+    good, bad, out = runs
+    (tmp_path / "groups.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        compare([good, bad], out=out, groups=str(tmp_path / "groups.csv"))
+    assert not out.exists()
+
+
+def test_claims(tmp_path):
+    base = write_run(tmp_path / "base", {f"c{i}": (0.8 + i / 100, 5) for i in range(12)})
+    same = write_run(tmp_path / "same", {f"c{i}": (0.8 + i / 100 + (-1) ** i / 1000, 5) for i in range(12)})
+    wild = write_run(tmp_path / "wild", {f"c{i}": (0.8 + i / 100 + (-1) ** i / 10, 5) for i in range(12)})
+    small = write_run(tmp_path / "small", {f"c{i}": (0.801 + i / 100, 3) for i in range(12)})
+    compare([base, same, wild, small], out=tmp_path / "out")
+    claims = {(one["method"], one["metric"]): one["claim"] for one in read(tmp_path / "out")["comparisons"]}
+    assert claims["same", "dice"] == "equivalent within 0.01"
+    assert claims["wild", "dice"] == "not supported"
+    assert claims["small", "dice"] == "supported: better; equivalent within 0.01"
+    assert claims["small", "hd_mm"] == "supported: better"
+    assert claims["same", "hd_mm"] == "not supported"  # no margin of distances is known
+    compare([base, same], out=tmp_path / "mm", margins={"hd_mm": 1})
+    assert read(tmp_path / "mm")["comparisons"][1]["claim"] == "equivalent within 1"
+
+
+def test_max_t_as_the_correction(tmp_path, runs):
+    good, bad, out = runs
+    compare([good, bad], out=out, correction="max_t")
+    found = read(out)
+    # The HD of one case does not differ, so that each of its exchanges counts twice.
+    assert [one["p_permutation"] for one in found["comparisons"]] == [2 / 4096, 4 / 4096]
+    assert [one["p_max_t"] for one in found["comparisons"]] == [2 / 4096, 4 / 4096]
+    assert [one["p_holm"] for one in found["comparisons"]] == [4 / 4096] * 2
+    assert "maxT over metrics x structures" in (out / "table.md").read_text()
+    assert "p_max_t" in (out / "statistics.csv").read_text().splitlines()[0]
+
+
+def test_few_patients_support_nothing(tmp_path):
+    good = write_run(tmp_path / "good", {f"c{i}": (0.9 + i / 100, 1) for i in range(4)})
+    bad = write_run(tmp_path / "bad", {f"c{i}": (0.5, 9) for i in range(4)})
+    compare([good, bad], out=tmp_path / "out")
+    assert {one["claim"] for one in read(tmp_path / "out")["comparisons"]} == {"not supported"}
+    one = write_run(tmp_path / "one", {"c": (0.9, 1)}), write_run(tmp_path / "two", {"c": (0.5, 9)})
+    compare(list(one), out=tmp_path / "single")
+    assert read(tmp_path / "single")["comparisons"][0]["interval"] is None

@@ -7,7 +7,9 @@ from pathlib import Path
 from ...errors import InputError
 from ..output import as_folder, check_outputs, check_writable, write_texts
 from . import tables
+from .claims import Options
 from .paired import compare_methods
+from .patients import read_groups
 from .results import read_methods
 
 FILES = ("table.md", "table.tex", "table.csv", "statistics.csv", "comparison.json")
@@ -20,6 +22,10 @@ def compare(
     metrics: str | list[str] = ("dice", "hd_mm"),
     baseline: str | None = None,
     inter_rater: str | None = None,
+    groups: str | None = None,
+    rename: dict[str, str] | None = None,
+    margins: dict[str, float] | None = None,
+    correction: str = "holm",
     permutations: int = 10_000,
     level: float = 0.05,
     seed: int = 0,
@@ -29,18 +35,26 @@ def compare(
     """Compare methods on the same cases: --results A B ... --out DIR (or A,B).
 
     Writes table.md, table.tex and table.csv (means in the style of the paper's Tables 2-4), statistics.csv (one line
-    per comparison) and comparison.json. Several seeds of a method are averaged per case first.
+    per comparison) and comparison.json. The patient is the unit: frames of one patient are averaged, several seeds of a
+    method are averaged per case. Each difference is called supported, not supported, or equivalent within the margin.
 
     Args:
-        results: For each method DIR or NAME=DIR: a folder written by evaluate, or a folder of such folders, one per
-            seed.
+        results: For each method PATH or NAME=PATH: a folder written by evaluate, a folder of such folders (one per
+            seed), nnU-Net's summary.json, MIST's results.csv, or a CSV file with the columns case, structure, metric,
+            value.
         more: Further results.
         out: Folder to write to.
         metrics: Columns of cases.csv to compare.
         baseline: The method that the others are compared with; by default the first.
         inter_rater: Results of a second human reference against the first, shown as a row of its own, not tested.
+        groups: CSV file with the columns case and patient; by default from the results, or from names such as
+            patient001_frame01.
+        rename: Structures to call by another name, such as {class 1: RV}.
+        margins: The largest difference of a metric that does not matter, such as {dice: 0.01, hd_mm: 1}; 0.01 for Dice,
+            Jaccard and surface Dice by default.
+        correction: holm or max_t, within the family of metrics x structures of one comparison.
         permutations: Number of exchanges of the permutation test.
-        level: Significance level, after Holm's correction over metrics x structures.
+        level: Significance level, after the correction.
         seed: Seed of permutations and bootstrap.
         skip_bad: Compare the cases that all methods have, and say which were left out.
         overwrite: Replace the comparison that is in ``out`` already.
@@ -54,17 +68,17 @@ def compare(
     folder = as_folder(out, "compare")
     given = [*_as_texts(results, "--results"), *_as_texts(list(more), "--results")]
     check_writable(folder)
-    methods = read_methods(given)
+    options = Options(permutations, level, seed, correction, margins or {})
+    methods = read_methods(given, rename)
     files = [path for method in methods for path in method.files]
     check_outputs([folder / name for name in FILES], files, overwrite)
     comparison = compare_methods(
         methods,
         metrics=_as_texts(metrics, "--metrics"),
         baseline=baseline,
-        inter_rater=read_methods([inter_rater])[0] if inter_rater is not None else None,
-        permutations=permutations,
-        level=level,
-        seed=seed,
+        inter_rater=read_methods([inter_rater], rename)[0] if inter_rater is not None else None,
+        options=options,
+        groups=read_groups(groups) if groups is not None else None,
         skip_bad=skip_bad,
     )
     table = tables.markdown(comparison)
@@ -77,6 +91,7 @@ def compare(
     )
     write_texts(dict(zip((folder / name for name in FILES), texts, strict=True)))
     print(table)
+    print(tables.claims_text(comparison))
     return 0
 
 

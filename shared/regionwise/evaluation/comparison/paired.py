@@ -1,6 +1,7 @@
-"""Pair methods by case and test their differences: pure functions over results that are in memory."""
+"""Pair methods by patient and test their differences: pure functions over results that are in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,36 @@ import numpy as np
 from ...errors import InputError, did_you_mean
 from ..metric_info import metric as definition
 from . import statistics
-from .results import Key, Method, check_metrics, shared_keys
+from .bootstrap import two_level_bootstrap
+from .claims import Options, claim
+from .clusters import cluster_means
+from .patients import find_patients
+from .permutation import cluster_permutation_test, max_t
+from .readers import Key
+from .results import Method, check_metrics, shared_keys
 
-Values = dict[tuple[str, str, str], list[float | None]]
+
+@dataclass(frozen=True)
+class Cell:
+    """Values of one structure and metric.
+
+    Attributes:
+        values: For each method an array (cases, seeds).
+        patients: Patient of each case.
+    """
+
+    values: Mapping[str, np.ndarray]
+    patients: list[str]
+
+    def differences(self, method: str, baseline: str) -> np.ndarray:
+        """Method minus baseline per case, seeds averaged."""
+        return self.values[method].mean(axis=1) - self.values[baseline].mean(axis=1)
+
+    def observations(self, method: str) -> tuple[np.ndarray, list[str], list[int]]:
+        """Values, patients and seeds, one of each per case and seed."""
+        cases, seeds = self.values[method].shape
+        patients = [patient for patient in self.patients for _ in range(seeds)]
+        return self.values[method].ravel(), patients, list(range(seeds)) * cases
 
 
 def compare_methods(
@@ -18,72 +46,62 @@ def compare_methods(
     metrics: Sequence[str] = ("dice", "hd_mm"),
     baseline: str | None = None,
     inter_rater: Method | None = None,
-    permutations: int = 10_000,
-    level: float = 0.05,
-    seed: int = 0,
+    options: Options | None = None,
+    groups: dict[str, str] | None = None,
     skip_bad: bool = False,
 ) -> dict[str, Any]:
-    """Compare methods with a baseline, paired by case.
+    """Compare methods with a baseline, paired by patient.
 
     Args:
         methods: At least two.
-        metrics: Names of metrics; the other arguments are those of `compare`, too.
+        metrics: Names of metrics.
         baseline: Name of a method; by default the first.
         inter_rater: Second human reference against the first.
-        permutations: Number of exchanges.
-        level: Significance level, in (0, 1).
-        seed: Seed of permutations and bootstrap.
+        options: How to test.
+        groups: Patient of each case; None: as `find_patients` finds out.
         skip_bad: Leave out cases that a method lacks.
 
     Returns:
-        ``methods`` (name, or "inter-rater", to seeds and, by structure and metric, n, mean, sd, interval),
+        ``methods`` (name, or "inter-rater", to seeds and, by structure and metric, n, patients, mean, sd, interval),
         ``comparisons`` (a list: one of each method, structure and metric with the baseline), ``tests`` and ``notes``.
 
     Raises:
         InputError: If there are fewer than two methods, the baseline or a metric is unknown, a number makes no sense,
             or there are cases that not every method has.
     """
-    _check_numbers(permutations, level, seed)
+    options = options or Options()
     baseline = _check_baseline([method.name for method in methods], baseline)
     everyone = {method.name: method for method in methods} | ({"inter-rater": inter_rater} if inter_rater else {})
     check_metrics(list(everyone.values()), metrics)
     keys, notes = _keys(list(everyone.values()), skip_bad)
     structures, absent = _structures(list(everyone.values()), keys)
-    values = {
-        (name, structure, metric): [method.value(key, metric) for key in keys if key[1] == structure]
-        for name, method in everyone.items()
+    patients, source = find_patients(methods, (case for case, _ in keys), groups)
+    cells = {
+        (structure, metric): cell
         for structure in structures
         for metric in metrics
+        if (cell := _cell(everyone, [key for key in keys if key[1] == structure], metric, patients)) is not None
     }
-    wanted = [(name, metric) for name in structures for metric in metrics if None not in values[baseline, name, metric]]
-    comparisons = [
-        one
-        for method in methods
-        if method.name != baseline
-        for one in _compare_pair(method.name, baseline, wanted, values, (permutations, seed, level))
-    ]
+    if not cells:
+        raise InputError(f"no structure has a value of {', '.join(metrics)} in every case of every method")
+    others = [method.name for method in methods if method.name != baseline]
     return {
         "baseline": baseline,
         "metrics": {metric: definition(metric).title for metric in metrics},
         "structures": structures,
-        "level": level,
+        "level": options.level,
+        "margins": {metric: options.margin(metric) for metric in metrics},
+        "correction": options.correction,
+        "patients": {"n": len(set(patients.values())), "source": source},
         "methods": {
-            name: {"seeds": len(method.runs), "structures": _describe(name, wanted, values, seed)}
+            name: {"seeds": len(method.runs), "structures": _describe(name, cells, options.seed)}
             for name, method in everyone.items()
         },
-        "comparisons": comparisons,
+        "comparisons": [one for method in others for one in _compare_pair(method, baseline, cells, options)],
         "tests": statistics.TESTS,
-        "permutations": permutations,
-        "notes": [*absent, *notes],
+        "permutations": options.permutations,
+        "notes": [*absent, *(note for method in everyone.values() for note in method.notes), *notes],
     }
-
-
-def _check_numbers(permutations: int, level: float, seed: int) -> None:
-    for name, value, lowest in (("permutations", permutations, 1), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            raise InputError(f"expected --{name} as an integer of at least {lowest}, got {value!r}")
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
-        raise InputError(f"expected --level between 0 and 1, such as 0.05, got {level!r}")
 
 
 def _check_baseline(names: Sequence[str], baseline: str | None) -> str:
@@ -113,45 +131,75 @@ def _structures(methods: Sequence[Method], keys: Sequence[Key]) -> tuple[list[st
     return [name for name in names if name in held], notes
 
 
+def _cell(methods: Mapping[str, Method], keys: Sequence[Key], metric: str, patients: Mapping[str, str]) -> Cell | None:
+    """Return the values of a structure and metric, None where some case has none."""
+    values = {name: [method.values(key, metric) for key in keys] for name, method in methods.items()}
+    if any(one is None for own in values.values() for one in own):
+        return None
+    return Cell({name: np.array(own) for name, own in values.items()}, [patients[case] for case, _ in keys])
+
+
 def _compare_pair(
-    method: str,
-    baseline: str,
-    wanted: Sequence[tuple[str, str]],
-    values: Values,
-    options: tuple[int, int, float],
+    method: str, baseline: str, cells: Mapping[tuple[str, str], Cell], options: Options
 ) -> list[dict[str, Any]]:
-    permutations, seed, level = options
     found = []
-    for structure, metric in wanted:
-        d = np.subtract(values[method, structure, metric], values[baseline, structure, metric])
-        found.append(
-            {
-                "method": method,
-                "baseline": baseline,
-                "structure": structure,
-                "metric": metric,
-                "n": len(d),
-                "mean_difference": float(d.mean()),
-                "interval": statistics.bootstrap_interval(d, seed=seed),
-                "p_permutation": statistics.permutation_test(d, permutations, seed),
-                "p_wilcoxon": statistics.wilcoxon_test(d),
-                "effect_size": statistics.effect_size(d),
-            }
-        )
-    for one, p in zip(found, statistics.holm([one["p_permutation"] for one in found]), strict=True):
-        one["p_holm"] = p
-        one["significant"] = p < level
+    for (structure, metric), cell in cells.items():
+        one = {"method": method, "baseline": baseline, "structure": structure, "metric": metric}
+        found.append(one | _test(cell, method, baseline, metric, options))
+    corrected = {"p_holm": statistics.holm([one["p_permutation"] for one in found])}
+    if options.correction == "max_t":
+        corrected["p_max_t"] = _max_t([(cell, cell.differences(method, baseline)) for cell in cells.values()], options)
+    for name, values in corrected.items():
+        for one, p in zip(found, values, strict=True):
+            one[name] = p
+    for one in found:
+        one["significant"] = one[f"p_{options.correction}"] < options.level
+        one["claim"] = claim(one, options)
     return found
 
 
-def _describe(method: str, wanted: Sequence[tuple[str, str]], values: Values, seed: int) -> dict[str, dict[str, Any]]:
+def _test(cell: Cell, method: str, baseline: str, metric: str, options: Options) -> dict[str, Any]:
+    """Test the difference of two methods in one structure and metric."""
+    d, patients = cell.differences(method, baseline), cell.patients
+    means = cluster_means(d, patients)
+    interval = two_level_bootstrap(*cell.observations(method), minus=cell.observations(baseline), seed=options.seed)
+    margin = options.margin(metric)
+    equivalence = statistics.equivalence_test(d, margin, patients, options.level) if margin else None
+    return {
+        "n": len(d),
+        "patients": len(means),
+        "mean_difference": float(means.mean()),
+        "interval": interval and (interval.low, interval.high),
+        "interval_bca": interval and (interval.bca_low, interval.bca_high),
+        "intervals_differ": bool(interval and interval.methods_differ),
+        "p_permutation": cluster_permutation_test(d, patients, options.permutations, options.seed),
+        "p_wilcoxon": statistics.wilcoxon_test(d, patients),
+        "effect_size": statistics.effect_size(d, patients),
+        "margin": margin,
+        "p_equivalence": equivalence and equivalence.p,
+        "false_claim_probability": statistics.false_claim_probability(means if means.mean() >= 0 else -means),
+    }
+
+
+def _max_t(cells: Sequence[tuple[Cell, np.ndarray]], options: Options) -> list[float]:
+    patients = cells[0][0].patients
+    if any(cell.patients != patients for cell, _ in cells):
+        raise InputError("--correction max_t needs the same cases for every structure; use holm")
+    differences = np.stack([d for _, d in cells], axis=1)
+    return max_t(differences, patients, options.permutations, options.seed)
+
+
+def _describe(method: str, cells: Mapping[tuple[str, str], Cell], seed: int) -> dict[str, dict[str, Any]]:
     described: dict[str, dict[str, Any]] = {}
-    for structure, metric in wanted:
-        own = np.array(values[method, structure, metric])
+    for (structure, metric), cell in cells.items():
+        values, patients, seeds = cell.observations(method)
+        own = cluster_means(cell.values[method].mean(axis=1), cell.patients)
+        interval = two_level_bootstrap(values, patients, seeds, seed=seed)
         described.setdefault(structure, {})[metric] = {
-            "n": len(own),
+            "n": len(cell.patients),
+            "patients": len(own),
             "mean": float(own.mean()),
             "sd": float(own.std(ddof=1)) if len(own) > 1 else None,
-            "interval": statistics.bootstrap_interval(own, seed=seed),
+            "interval": interval and (interval.low, interval.high),
         }
     return described

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InputError, did_you_mean
-from ..cases_csv import metric_names, read_rows
-from ..measure import Row
-
-Key = tuple[str, str]
+from ..cases_csv import TEXT
+from .readers import Key, Run, read_run
 
 
 @dataclass(frozen=True)
@@ -19,42 +17,68 @@ class Method:
         name: Name in tables.
         runs: For each seed, (case, structure) to row.
         files: The files they were read from.
+        notes: What their formats lack.
     """
 
     name: str
-    runs: tuple[Mapping[Key, Row], ...]
+    runs: tuple[Run, ...]
     files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def value(self, key: Key, metric: str) -> float | None:
         """Mean over the seeds; None if the metric is not for this structure."""
-        values = [run[key][metric] for run in self.runs]
-        return None if None in values else sum(values) / len(values)
+        values = self.values(key, metric)
+        return None if values is None else sum(values) / len(values)
+
+    def values(self, key: Key, metric: str) -> list[float] | None:
+        """Values of each seed; None if the metric is not for this structure."""
+        values = [run[key].get(metric) for run in self.runs]
+        return None if None in values else values
 
 
-def read_methods(results: Sequence[str]) -> list[Method]:
+def read_methods(results: Sequence[str], rename: Mapping[str, str] | None = None) -> list[Method]:
     """Read the results of several methods.
 
     Args:
-        results: For each method ``DIR`` or ``NAME=DIR``, a folder written by ``evaluate``, or one that holds such
-            folders: the seeds of a method. A NAME given twice is one method with the seeds of both.
+        results: For each method ``PATH`` or ``NAME=PATH``: a folder written by ``evaluate``, a folder that holds such
+            folders (the seeds of a method), or a file that `read_run` reads. A NAME given twice is one method with the
+            seeds of both.
+        rename: Structures to call by another name, such as {"class 1": "RV"}, so that tools can be compared.
 
     Raises:
         InputError: If a folder has no results, two methods have one name, or a case is twice in one file.
     """
+    if rename is not None and not (
+        isinstance(rename, Mapping) and all(isinstance(name, str) for pair in rename.items() for name in pair)
+    ):
+        raise InputError(f"expected --rename as {{old: new}}, got {rename!r}")
     files: dict[str, list[Path]] = {}
     implicit = set()
     for text in results:
         name, _, folder = str(text).rpartition("=")
         path = Path(folder)
         if not name:
-            name = path.resolve().name
+            name = (path.resolve().parent if path.is_file() else path.resolve()).name
             if name in files:
                 raise InputError(f"two results are called '{name}'; tell them apart as NAME={path}")
             implicit.add(name)
         elif name in implicit:
             raise InputError(f"two results are called '{name}'; name both as NAME=DIR")
         files.setdefault(name, []).extend(_files(path))
-    return [Method(name, tuple(map(_read_run, found)), tuple(found)) for name, found in files.items()]
+    methods = []
+    for name, found in files.items():
+        read = [read_run(path) for path in found]
+        notes = dict.fromkeys(f"{name}: {note}" for _, lines in read for note in lines)
+        runs = tuple(_renamed(run, rename or {}) for run, _ in read)
+        methods.append(Method(name, runs, tuple(found), tuple(notes)))
+    return methods
+
+
+def _renamed(run: Run, rename: Mapping[str, str]) -> Run:
+    found = {(case, rename.get(name, name)): row for (case, name), row in run.items()}
+    if len(found) < len(run):
+        raise InputError(f"--rename {dict(rename)} gives two structures of a case one name")
+    return found
 
 
 def shared_keys(methods: Sequence[Method]) -> tuple[list[Key], list[str]]:
@@ -80,7 +104,7 @@ def check_metrics(methods: Sequence[Method], metrics: Sequence[str]) -> None:
         raise InputError("expected at least one metric to compare, got none")
     for method in methods:
         for run in method.runs:
-            names = metric_names(list(run.values())[:1])
+            names = list(dict.fromkeys(name for row in run.values() for name in row if name not in TEXT))
             for metric in metrics:
                 if metric not in names:
                     raise InputError(f"the results of {method.name} have no '{metric}'; {did_you_mean(metric, names)}")
@@ -93,13 +117,3 @@ def _files(path: Path) -> list[Path]:
     if not found:
         raise InputError(f"expected the results of 'evaluate' (cases.csv) in {path} or its folders, found none")
     return found
-
-
-def _read_run(path: Path) -> Mapping[Key, Row]:
-    run: dict[Key, Row] = {}
-    for row in read_rows(path):
-        key = (str(row["case"]), str(row["structure"]))
-        if key in run:
-            raise InputError(f"{path} holds case '{key[0]}', structure '{key[1]}' twice")
-        run[key] = row
-    return run

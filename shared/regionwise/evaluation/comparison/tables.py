@@ -10,7 +10,7 @@ Comparison = Mapping[str, Any]
 
 
 def markdown(comparison: Comparison) -> str:
-    """Return the means as a Markdown table; bold is best, * differs from the baseline."""
+    """Means as a Markdown table; bold is best, * marks a supported difference from the baseline."""
     columns = _columns(comparison)
     heads = ["", *(f"{structure} {comparison['metrics'][metric]}" for structure, metric in columns)]
     lines = [heads, ["---", *["---:"] * len(columns)]]
@@ -21,7 +21,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def latex(comparison: Comparison) -> str:
-    """Return the means as a LaTeX tabular, structures over their metrics."""
+    """Means as a LaTeX tabular, structures over their metrics."""
     columns, metrics = _columns(comparison), len(comparison["metrics"])
     structures = list(dict.fromkeys(structure for structure, _ in columns))
     over = " & ".join(rf"\multicolumn{{{metrics}}}{{c}}{{{_escape(one)}}}" for one in structures)
@@ -35,10 +35,18 @@ def latex(comparison: Comparison) -> str:
 
 
 def means_csv(comparison: Comparison) -> str:
-    """Return mean, standard deviation and interval of every method, structure and metric as CSV."""
-    heads = ["method", "seeds", "structure", "metric", "n", "mean", "sd", "interval_low", "interval_high"]
+    """Mean, standard deviation and interval of every method, structure and metric as CSV."""
+    keys = ["n", "patients", "mean", "sd"]
+    heads = ["method", "seeds", "structure", "metric", *keys, "interval_low", "interval_high"]
     rows = [
-        [method, one["seeds"], structure, metric, *(cell[key] for key in ("n", "mean", "sd")), *_bounds(cell)]
+        [
+            method,
+            one["seeds"],
+            structure,
+            metric,
+            *(cell[key] for key in ("n", "patients", "mean", "sd")),
+            *_bounds(cell),
+        ]
         for method, one in comparison["methods"].items()
         for structure, metrics in one["structures"].items()
         for metric, cell in metrics.items()
@@ -47,13 +55,28 @@ def means_csv(comparison: Comparison) -> str:
 
 
 def statistics_csv(comparison: Comparison) -> str:
-    """Return every comparison with the baseline as CSV."""
-    keys = ["method", "baseline", "structure", "metric", "n", "mean_difference"]
-    tests = ["p_permutation", "p_holm", "p_wilcoxon", "effect_size", "significant"]
+    """Every comparison with the baseline as CSV."""
+    keys = ["method", "baseline", "structure", "metric", "n", "patients", "mean_difference"]
+    tests = ["p_permutation", "p_holm", *(["p_max_t"] if comparison["correction"] == "max_t" else []), "p_wilcoxon"]
+    tests += ["effect_size", "significant", "margin", "p_equivalence", "false_claim_probability", "claim"]
     rows = [
         [*(one[key] for key in keys), *_bounds(one), *(one[key] for key in tests)] for one in comparison["comparisons"]
     ]
     return csv_text([*keys, "interval_low", "interval_high", *tests], rows)
+
+
+def claims_text(comparison: Comparison) -> str:
+    """One line per comparison: the difference with its interval, and what may be claimed."""
+    lines = []
+    for one in comparison["comparisons"]:
+        info = definition(one["metric"])
+        low, high = one["interval"] or (None, None)
+        interval = "" if low is None else f" [{low:+.{info.digits}f}, {high:+.{info.digits}f}]"
+        difference = f"{one['mean_difference']:+.{info.digits}f}{interval}"
+        lines.append(
+            f"{one['method']} - {one['baseline']}, {one['structure']} {info.title}: {difference}: {one['claim']}"
+        )
+    return "\n".join(lines)
 
 
 def _bounds(one: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -69,7 +92,7 @@ def _cells(comparison: Comparison, method: str, bold: str, mark: str) -> list[st
     different = {
         (one["structure"], one["metric"])
         for one in comparison["comparisons"]
-        if one["method"] == method and one["significant"]
+        if one["method"] == method and one["claim"].startswith("supported")
     }
     cells = []
     for structure, metric in _columns(comparison):
@@ -100,19 +123,23 @@ def _label(comparison: Comparison, method: str) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    n = {
-        cell["n"]
-        for one in comparison["methods"].values()
-        for row in one["structures"].values()
-        for cell in row.values()
-    }
-    cases = f"{min(n)}" if len(n) == 1 else f"{min(n)} to {max(n)}"
+    rows = [row for one in comparison["methods"].values() for row in one["structures"].values()]
+    described = [cell for row in rows for cell in row.values()]
+    patients, cases = (_range({cell[key] for cell in described}) for key in ("patients", "n"))
+    over = f"{patients} patients" + ("" if patients == cases else f" ({cases} cases)")
+    corrections = {"holm": "Holm", "max_t": "maxT"}
     lines = [
-        f"Means over {cases} cases. Bold: best. *: differs from {comparison['baseline']} (paired permutation test with "
-        f"|mean difference|, Holm over metrics x structures, p < {comparison['level']:g}).",
+        f"Means over {over}. Bold: best. *: the difference from {comparison['baseline']} is supported (permutation "
+        f"test over patients with |mean difference|, {corrections[comparison['correction']]} over metrics x "
+        f"structures, p < {comparison['level']:g}, false-claim probability < 5 %).",
+        f"Patients: {comparison['patients']['source']}.",
         *comparison["notes"],
     ]
     return "\n".join(lines)
+
+
+def _range(numbers: set[int]) -> str:
+    return f"{min(numbers)}" if len(numbers) == 1 else f"{min(numbers)} to {max(numbers)}"
 
 
 def _escape(text: str) -> str:

@@ -1,0 +1,82 @@
+"""What a comparison may be said to show: supported, not supported, or equivalent within the margin."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import InputError, did_you_mean
+from ..metric_info import metric as definition
+
+CORRECTIONS = ("holm", "max_t")
+LARGEST_FALSE_CLAIM_PROBABILITY = 0.05
+OVERLAP_MARGIN = 0.01
+"""Margin of Dice, Jaccard and surface Dice where none is given: differences below it matter to nobody."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How methods are compared.
+
+    Attributes:
+        permutations: Number of exchanges of the permutation test.
+        level: Significance level, in (0, 1).
+        seed: Seed of permutations and bootstrap.
+        correction: "holm" or "max_t", within the metrics x structures of one comparison.
+        margins: Metric to the largest difference that does not matter.
+    """
+
+    permutations: int = 10_000
+    level: float = 0.05
+    seed: int = 0
+    correction: str = "holm"
+    margins: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no sense.
+
+        Raises:
+            InputError: If one does not.
+        """
+        for name, value, lowest in (("permutations", self.permutations, 1), ("seed", self.seed, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+                raise InputError(f"expected --{name} as an integer of at least {lowest}, got {value!r}")
+        if not _is_number(self.level) or not 0 < self.level < 1:
+            raise InputError(f"expected --level between 0 and 1, such as 0.05, got {self.level!r}")
+        if self.correction not in CORRECTIONS:
+            raise InputError(
+                f"there is no correction '{self.correction}'; {did_you_mean(self.correction, CORRECTIONS)}"
+            )
+        if not isinstance(self.margins, Mapping) or not all(_is_number(x) and x > 0 for x in self.margins.values()):
+            raise InputError(f"expected --margins as {{metric: number > 0}}, got {self.margins!r}")
+
+    def margin(self, metric: str) -> float | None:
+        """Largest difference of a metric that does not matter; None where none is known."""
+        is_overlap = metric in ("dice", "jaccard") or metric.startswith("nsd_")
+        return self.margins.get(metric, OVERLAP_MARGIN if is_overlap else None)
+
+
+def claim(comparison: Mapping[str, Any], options: Options) -> str:
+    """Say what a comparison shows.
+
+    Args:
+        comparison: One of ``comparisons``, with p values, false-claim probability and mean difference.
+        options: How it was tested.
+
+    Returns:
+        ``supported: better`` (worse; higher or lower where neither way is better), ``equivalent within 0.01``, both, or
+        ``not supported``.
+    """
+    parts = []
+    false_claim = comparison["false_claim_probability"]
+    if comparison["significant"] and false_claim is not None and false_claim < LARGEST_FALSE_CLAIM_PROBABILITY:
+        up, higher_is_better = comparison["mean_difference"] > 0, definition(comparison["metric"]).higher_is_better
+        words = {None: ("lower", "higher"), True: ("worse", "better"), False: ("better", "worse")}[higher_is_better]
+        parts.append(f"supported: {words[up]}")
+    if comparison["p_equivalence"] is not None and comparison["p_equivalence"] < options.level:
+        parts.append(f"equivalent within {comparison['margin']:g}")
+    return "; ".join(parts) or "not supported"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
