@@ -6,7 +6,7 @@ from regionwise.errors import InputError
 
 def test_without_torchrun_the_message_says_how_to_start(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
-    with pytest.raises(InputError, match=r"multi_gpu\.json needs torchrun: torchrun --nproc_per_node N"):
+    with pytest.raises(InputError, match=r"multi_gpu_train\.json needs torchrun: torchrun --nproc_per_node N"):
         distributed.start()
 
 

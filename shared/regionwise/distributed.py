@@ -15,7 +15,7 @@ def start() -> None:
         InputError: this process was not started by ``torchrun``.
     """
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
-        raise InputError("multi_gpu.json needs torchrun: torchrun --nproc_per_node N -m monai.bundle run training ...")
+        raise InputError("multi_gpu_train.json needs torchrun: torchrun --nproc_per_node N -m monai.bundle run ...")
     if torch.cuda.is_available():
         torch.cuda.set_device(local_device())
     if not distributed.is_initialized():

@@ -111,7 +111,7 @@ def test_a_macro_that_leads_nowhere(config):
         ("map", "--distance precomputed (was volume) or on_the_fly (was batch)"),
         ("mirror", "--tta"),
         ("spatial_dims", "it is the number of --patch_size's axes; see configs/spatial_3d.json or spatial_2d.json"),
-        ("world_size", "torchrun and configs/multi_gpu.json"),
+        ("world_size", "torchrun and configs/multi_gpu_train.json"),
     ],
 )
 def test_an_id_of_earlier_names_its_place(config, key, place):

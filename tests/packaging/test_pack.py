@@ -64,9 +64,10 @@ def test_versions_are_exact_and_our_own_package_is_not_required(packed_zip):
     assert metadata["pytorch_version"] == version("torch").split("+")[0]
     assert metadata["monai_version"] == version("monai")
     assert metadata["numpy_version"] == version("numpy")
-    assert metadata["required_packages_version"] == {
-        package: version(package) for package in ("nibabel", "pytorch-ignite", "fire")
-    }
+    required = metadata["required_packages_version"]
+    assert {"nibabel", "pytorch-ignite", "fire", "scipy", "edt", "connected-components-3d"} <= required.keys()
+    assert "regionwise" not in required
+    assert required == {package: version(package).split("+")[0] for package in required}
 
 
 def test_the_evaluation_is_in_the_model_card_and_the_metadata(packed_zip):

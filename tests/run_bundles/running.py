@@ -194,13 +194,15 @@ def evaluate_here(run: Run, out: Path, /, *more_files: Path, run_id: str = "eval
 
 def infer_here(run: Run, scan: Path, out: Path, /, *more_files: Path, **settings: Any) -> Result:
     """Segment a file or a folder in this process, with the network the training recorded."""
+    # inference.json has a step more at the start: LoadImaged and EnsureChannelFirstd for LoadCased.
+    grid = {key.replace("#1#", "#2#"): value for key, value in GRID[run.bundle].items()}
     overrides = {
         "input": scan,
         "output_dir": out,
         "checkpoint": run.folder / "model.pt",
         "args_file": run.folder / "network.json",
         "device": "cpu",
-        **GRID[run.bundle],
+        **grid,
         **settings,
     }
     return run_here(*arguments("run", config(run.bundle, "inference"), *more_files, **overrides))

@@ -16,9 +16,15 @@ from regionwise.packaging.packed_configs import json_bytes
 from .running import BUNDLES, config, judging
 
 PAPER = ("acdc", "brats", "kits")
-NAMES = ("train", "inference", "evaluate", "ensemble", "multi_gpu")
+NAMES = ("train", "inference", "evaluate", "ensemble", "multi_gpu_train")
 NETWORK = ("patch_size", "slice_axis", "filters", "kernel_size", "upsampling")
-LIMITS = {"train": (270, 45), "evaluate": (130, 45), "inference": (115, 45), "ensemble": (10, 4), "multi_gpu": (10, 4)}
+LIMITS = {
+    "train": (270, 45),
+    "evaluate": (130, 45),
+    "inference": (115, 45),
+    "ensemble": (10, 4),
+    "multi_gpu_train": (10, 4),
+}
 
 # Ids that differ between bundles because their datasets do; everything below an id of the list belongs to it.
 NETWORK_FACTS = {*NETWORK, "network_def#in_channels"}
@@ -58,7 +64,7 @@ DATASET_FACTS = {
         "report#dataset",
     },
     "ensemble": {"data#dataset"},
-    "multi_gpu": set(),
+    "multi_gpu_train": set(),
 }
 # Not in the paper and small: its own split, and settings for two CPU cores.
 HIPPOCAMPUS_FACTS = {
@@ -165,7 +171,7 @@ def is_plain(expression: ast.expr) -> bool:
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
-@pytest.mark.parametrize("name", ["train", "evaluate", "ensemble", "multi_gpu"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "ensemble", "multi_gpu_train"])
 def test_no_expression_is_longer_than_a_call(bundle, name):
     """inference.json is left out: MONAI alone has no function for what it needs."""
     expressions = [value for _, value in flat(read(bundle, name)) if isinstance(value, str) and value.startswith("$")]
@@ -177,7 +183,7 @@ def test_no_expression_is_longer_than_a_call(bundle, name):
 
 @pytest.mark.parametrize("bundle", BUNDLES)
 def test_what_a_configuration_names_is_exported_by_its_package(bundle):
-    for name in ("train", "evaluate", "ensemble", "multi_gpu"):
+    for name in ("train", "evaluate", "ensemble", "multi_gpu_train"):
         targets = {value for key, value in flat(read(bundle, name)) if key.endswith("_target_")}
         ours = {target for target in targets if target.startswith("regionwise.")}
         assert ours
@@ -213,7 +219,8 @@ def test_training_evaluation_and_inference_preprocess_alike(bundle):
     judging, inference = (read(bundle, name)["preprocessing"]["transforms"] for name in ("evaluate", "inference"))
     loaders = [transforms[0]["_target_"] for transforms in (training, judging, inference)]
     assert loaders == ["regionwise.data.LoadCased"] * 2 + ["LoadImaged"]
-    assert [for_the_image(transform) for transform in training[1:]] == judging[1:] == inference[1:]
+    assert inference[1] == {"_target_": "EnsureChannelFirstd", "keys": "image"}
+    assert [for_the_image(transform) for transform in training[1:]] == judging[1:] == inference[2:]
     assert read(bundle, "train")["validate"]["preprocessing"] == "@train#preprocessing"
 
 
@@ -259,7 +266,7 @@ def test_every_configuration_passes_lint(bundle):
     for name in ("train", "inference", "evaluate"):
         assert find_problems([str(config(bundle, name))], {}) == []
         assert find_problems([str(config(bundle, name)), str(config(bundle, overlay(bundle)))], {}) == []
-    for name, over in (("train", "multi_gpu"), ("evaluate", "multi_gpu"), ("evaluate", "ensemble")):
+    for name, over in (("train", "multi_gpu_train"), ("evaluate", "multi_gpu_train"), ("evaluate", "ensemble")):
         assert find_problems([str(config(bundle, name)), str(config(bundle, over))], {}) == []
 
 

@@ -42,7 +42,8 @@ def test_the_schema_is_the_published_one(real_data):
 @pytest.mark.parametrize("bundle", BUNDLES)
 def test_it_says_what_the_configuration_does(bundle):
     metadata, train = read(bundle), read(bundle, "train")
-    assert metadata["name"] == config(bundle, "metadata").parents[1].name == train["bundle_root"]["name"]
+    assert config(bundle, "metadata").parents[1].name == train["bundle_root"]["name"]
+    assert metadata["name"].endswith("segmentation (RRW)")
     image = metadata["network_data_format"]["inputs"]["image"]
     prediction = metadata["network_data_format"]["outputs"]["pred"]
     assert image["num_channels"] == train["network_def"]["in_channels"] == len(image["channel_def"])

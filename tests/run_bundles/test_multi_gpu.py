@@ -45,8 +45,10 @@ def test_without_torchrun_it_says_how_to_start(phantoms, tmp_path, bundle):
     ):
         settings.pop("device")
         given = {**settings, "dataset_dir": phantoms[bundle], "output_dir": tmp_path}
-        result = run_here(*arguments(run_id, config(bundle, name), config(bundle, "multi_gpu"), **given))
-        assert result.error.startswith("multi_gpu.json needs torchrun: torchrun --nproc_per_node N -m monai.bundle run")
+        result = run_here(*arguments(run_id, config(bundle, name), config(bundle, "multi_gpu_train"), **given))
+        assert result.error.startswith(
+            "multi_gpu_train.json needs torchrun: torchrun --nproc_per_node N -m monai.bundle run"
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,7 +102,7 @@ def alone(trained, tmp_path_factory):
 def test_two_processes_train_as_one(alone, tmp_path):
     settings = {**alone.settings, "output_dir": tmp_path / "two", "cache_dir": tmp_path / "cache"}
     settings.pop("device")
-    files = config("acdc", "train"), config("acdc", "multi_gpu"), in_float64(tmp_path)
+    files = config("acdc", "train"), config("acdc", "multi_gpu_train"), in_float64(tmp_path)
     result = run_in_two_processes(*arguments("training", *files, **settings))
     assert result.status == 0, result.err
     # One process speaks, and what it says are the figures of both.
@@ -139,7 +141,7 @@ def test_two_processes_evaluate_as_one(trained, tmp_path):
         tta="false",
     )
     given.pop("device")
-    files = config("acdc", "evaluate"), config("acdc", "multi_gpu")
+    files = config("acdc", "evaluate"), config("acdc", "multi_gpu_train")
     result = run_in_two_processes(*arguments("evaluating", *files, **given))
     assert result.status == 0, result.err
     summaries = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("one", "two")]

@@ -41,7 +41,7 @@ def test_an_epoch_is_a_line_with_dice_where_it_was_judged(capsys):
 def test_the_figures_are_there_for_other_handlers():
     trainer = make_trainer(1, [Progress(make_evaluator())])
     trainer.run()
-    assert trainer.state.metrics.keys() == {"train_loss", "iterations_per_second", "waiting_for_data"}
+    assert trainer.state.metrics.keys() == {"mean_train_loss", "iterations_per_second", "waiting_for_data"}
     assert 0 <= trainer.state.metrics["waiting_for_data"] <= 1
 
 

@@ -20,8 +20,8 @@ MOVED_IDS = {
     "mirror": "--tta",
     "plan": "values in place; the other dimensions are an overlay, configs/spatial_3d.json or spatial_2d.json",
     "plans": "values in place; the other dimensions are an overlay, configs/spatial_3d.json or spatial_2d.json",
-    "rank": "torchrun and configs/multi_gpu.json",
+    "rank": "torchrun and configs/multi_gpu_train.json",
     "spatial_dims": "it is the number of --patch_size's axes; see configs/spatial_3d.json or spatial_2d.json",
     "subset": "--train#datalist#subset, in evaluate.json --data#subset",
-    "world_size": "torchrun and configs/multi_gpu.json",
+    "world_size": "torchrun and configs/multi_gpu_train.json",
 }

@@ -43,7 +43,7 @@ def find_bundle_root(name: str) -> str:
     """
     candidates = [Path(), Path("bundles") / name, *map(Path, sys.path)]
     for folder in candidates:
-        metadata = folder / "configs" / "metadata.json"
-        if metadata.is_file() and f'"{name}"' in metadata.read_text(encoding="utf-8"):
+        config = folder / "configs" / "train.json"
+        if config.is_file() and f'"{name}"' in config.read_text(encoding="utf-8"):
             return str(folder)
     raise InputError(f"cannot find the bundle {name} from here; pass --bundle_root DIR")

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -98,7 +99,7 @@ def pack(
     contents["models/model.pt"] = _weights(contents["configs/inference.json"], weights_file)
     versions = {package: _public_version(package) for package in INFERENCE_PACKAGES}
     contents["configs/metadata.json"] = json_bytes(
-        packed_metadata(metadata, network, versions, scores(summary) if summary else {})
+        packed_metadata(metadata, network, versions | _training_versions(), scores(summary) if summary else {})
     )
     sections = (
         (folder / "docs" / "README.md").read_text(encoding="utf-8").rstrip() + "\n",
@@ -238,6 +239,12 @@ def _training_packages() -> list[str]:
         raise InputError("regionwise is not installed; pip install -e shared") from error
     ours = [line for line in lines if "extra ==" not in line]
     return [line for line in ours if not line.startswith(INFERENCE_PACKAGES)]
+
+
+def _training_versions() -> dict[str, str]:
+    """Return what training and evaluation need; the model zoo installs for its tests what the metadata names."""
+    names = [re.match(r"[\w.-]+", line)[0] for line in _training_packages()]
+    return {name: _public_version(name) for name in names}
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -91,7 +91,7 @@ class Progress:
         """Print the epoch's line and keep its figures in ``engine.state.metrics`` for other handlers."""
         seconds = self.training_ended_s - self.epoch_started_s
         figures = {
-            "train_loss": float(idist.all_reduce(self.loss_sum, "SUM")) / self.iterations / idist.get_world_size(),
+            "mean_train_loss": float(idist.all_reduce(self.loss_sum, "SUM")) / self.iterations / idist.get_world_size(),
             "iterations_per_second": self.iterations / seconds,
             "waiting_for_data": self.waited_s / seconds,
         }
@@ -101,9 +101,9 @@ class Progress:
         judged_now = self.evaluator.state.epoch == engine.state.epoch
         dice = self.evaluator.state.metrics.get(self.metric) if judged_now else None
         judged = "" if dice is None else f"  Dice {float(dice):.3f}"
-        self.bar.set_postfix_str(f"loss {figures['train_loss']:.4f}{judged}")
+        self.bar.set_postfix_str(f"loss {figures['mean_train_loss']:.4f}{judged}")
         tqdm.write(
-            f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {figures['train_loss']:.4f}{judged}  "
+            f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {figures['mean_train_loss']:.4f}{judged}  "
             f"{figures['iterations_per_second']:.2f} it/s  waiting for data {figures['waiting_for_data']:.0%}"
         )
 
