@@ -117,16 +117,15 @@ def test_every_command_exists_and_has_help(command, capsys):
 
 
 @pytest.mark.parametrize("words", [[], ["--version"], ["evaluate", "--help"], ["verify", "--help"]])
-def test_help_imports_nothing_heavy_and_takes_less_than_half_a_second(words):
+def test_help_imports_nothing_heavy(words):
     code = (
-        "import json, sys, time; from regionwise.cli import main; status = main(json.loads(sys.argv[1]));"
-        "print('\\n' + json.dumps([status, time.process_time(), sorted(sys.modules)]))"
+        "import json, sys; from regionwise.cli import main; status = main(json.loads(sys.argv[1]));"
+        "print('\\n' + json.dumps([status, sorted(sys.modules)]))"
     )
     done = subprocess.run([sys.executable, "-c", code, json.dumps(words)], capture_output=True, text=True, check=True)
-    status, seconds, modules = json.loads(done.stdout.splitlines()[-1])
+    status, modules = json.loads(done.stdout.splitlines()[-1])
     assert status == 0
     assert not {"torch", "scipy", "numpy", "monai", "fire"} & set(modules)
-    assert seconds < 0.5
 
 
 def test_the_module_runs():

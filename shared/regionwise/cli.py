@@ -6,7 +6,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from . import __version__
@@ -134,13 +134,10 @@ def _docstring(function: ast.FunctionDef) -> str:
 def _source(command: str) -> ast.FunctionDef:
     """Return the definition of a command's function from its source; importing a parent would load what it needs."""
     module, name = COMMANDS[command].split(":")
-    path: Sequence[str] | None = None
-    spec = None
-    parts = module.split(".")
-    for number in range(len(parts)):
-        spec = PathFinder.find_spec(".".join(parts[: number + 1]), path)
-        assert spec is not None, module
-        path = spec.submodule_search_locations
+    package, *rest = module.split(".")
+    # Only the top package is looked up: looking up what is below it would import its parents.
+    spec = find_spec(package)
     assert spec is not None and spec.origin is not None, module
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    path = Path(spec.origin).parent.joinpath(*rest).with_suffix(".py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
