@@ -70,9 +70,15 @@ def machine() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "scipy", "numpy", "edt"))
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return (
-        f"{datetime.date.today()}; {names[0] if names else platform.processor()}, {os.cpu_count()} cores, "
+        f"{datetime.date.today()}; {names[0] if names else platform.processor()}, "
+        f"{torch.backends.cpu.get_cpu_capability()}{_bfloat16_units()}, {os.cpu_count()} cores, "
         f"{torch.get_num_threads()} threads{gpu}; Python {platform.python_version()}, {packages}; load {load}"
     )
+
+
+def _bfloat16_units() -> str:
+    units = {"AMX": torch.cpu._is_amx_tile_supported(), "AVX512-BF16": torch.cpu._is_avx512_bf16_supported()}
+    return "".join(f" with {name}" for name, here in units.items() if here)
 
 
 def _cpuinfo() -> list[str]:

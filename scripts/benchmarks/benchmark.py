@@ -25,6 +25,7 @@ from monai.losses import BoundaryLoss, DiceCELoss, HausdorffDTLoss
 from regionwise.distance import batch_distance, normalized_distance
 from regionwise.losses import DeepSupervisionLoss, make_loss
 from regionwise.maps import batch_map, region_wise_map
+from regionwise.precision import Precision, PrecisionInferer
 
 BUNDLE = Path(__file__).resolve().parents[2] / "bundles" / "acdc_rrw"
 
@@ -66,12 +67,12 @@ def map_rows() -> Iterator[Row]:
     tensor = torch.from_numpy(batch)
     code = "published code (SciPy per class)"
 
-    def published() -> np.ndarray:
+    def theirs() -> np.ndarray:
         return published.published_rrw_map(volume, 4)
 
     what = "240x240x155, 4 classes"
-    yield Row(f"RRW map, {what}", code, lambda: region_wise_map(volume, 4), published, 18, True, True, "map")
-    yield Row(f"RRW d-hat, {what}", code, lambda: normalized_distance(volume), published, 20, True, True, "distance")
+    yield Row(f"RRW map, {what}", code, lambda: region_wise_map(volume, 4), theirs, 18, True, True, "map")
+    yield Row(f"RRW d-hat, {what}", code, lambda: normalized_distance(volume), theirs, 20, True, True, "distance")
     yield Row(
         "RRW maps of a 2-D batch, 41x256x256, 3 classes",
         code,
@@ -147,6 +148,37 @@ def step_rows(batch_size: int = 2) -> Iterator[Row]:
     yield Row(what, "the same step with MONAI DiceCELoss", step(rrw), step(dice_ce), 1.05, slow=True)
 
 
+def precision_rows() -> Iterator[Row]:
+    """Yield the rows about a training step in the precision that ``amp: auto`` chooses on this CPU, and in float32."""
+    wide = {"filters": [32, 64, 128, 256]}
+    for what, bundle, overrides in (
+        ("DynUNet 2-D of the ACDC bundle", "acdc_rrw", {}),
+        ("DynUNet 3-D of the hippocampus bundle", "hippocampus_rrw", {}),
+        ("the same with twice the filters", "hippocampus_rrw", wide),
+    ):
+        auto, full = (bundle_step(bundle, amp, overrides) for amp in ("auto", False))
+        yield Row(f"training step, {what}, amp: auto", "float32", auto, full, 1.0, True, slow=True)
+
+
+def bundle_step(bundle: str, amp: bool | str, overrides: dict, batch_size: int = 2) -> Work:
+    """Return one training step of a bundle's network: forward, loss, backward, optimizer."""
+    parser = ConfigParser()
+    parser.read_config(BUNDLE.with_name(bundle) / "configs" / "train.json")
+    parser.update(overrides)
+    network, shape, classes = (parser.get_parsed_content(name) for name in ("network_def", "patch_size", "num_classes"))
+    labels = torch.from_numpy(np.stack([anatomy(tuple(shape), classes, seed) for seed in range(batch_size)]))
+    images = torch.randn(batch_size, 1, *shape, generator=torch.Generator().manual_seed(0))
+    optimizer = torch.optim.Adam(network.train().parameters(), lr=1e-4)
+    inferer, loss = PrecisionInferer(Precision(amp, "cpu")), DeepSupervisionLoss(make_loss("dice_ce"))
+
+    def work() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss(inferer(images, network), labels.long()[:, None]).backward()
+        optimizer.step()
+
+    return work
+
+
 def device_rows() -> Iterator[Row]:
     """Yield the row about the distance on a GPU, where there is one."""
     if not torch.cuda.is_available():
@@ -219,7 +251,7 @@ def main() -> None:
     print_line(head, separator, options.markdown)
     if options.markdown:
         print_line(["---"] * len(head), separator, True)
-    for rows in (map_rows, loss_rows, step_rows, device_rows):
+    for rows in (map_rows, loss_rows, step_rows, precision_rows, device_rows):
         for row in rows():
             if options.only not in row.work:
                 continue

@@ -4,19 +4,17 @@ Prints ratios of medians of interleaved runs, the peak memory of a KiTS-sized ca
 surface-distance is left out where it is not installed.
 """
 
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from _timing import machine
 from regionwise.nifti import write_volume
 from scipy import ndimage
 
@@ -146,8 +144,7 @@ def main() -> None:
         measure(Path(sys.argv[2]))
         return
     warnings.filterwarnings("ignore", category=FutureWarning)
-    versions = ", ".join(f"{name} {version(name)}" for name in ("monai", "torch", "numpy", "scipy"))
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {versions}")
+    print(machine())
     print("HD + HD95 + ASSD + NSD of all classes of a case, medians of interleaved runs (min-max):")
     speed("ACDC", ACDC, 11)
     speed("BraTS", BRATS, 5)

@@ -68,7 +68,7 @@ def test_other_settings_are_refused_and_the_run_stays_as_it_was(trained, tmp_pat
     first = train_here("hippocampus", run.data, tmp_path, run.cache, epochs=1)
     names = ("last.pt", "run.json", "network.json")
     before = [(tmp_path / name).read_bytes() for name in names]
-    for name, other, started in (("epochs", 3, 1), ("loss", "dice", "rrw"), ("seed", 5, 0)):
+    for name, other, started in (("epochs", 3, 1), ("loss", "dice", "rrw:annealed+dice:equal"), ("seed", 5, 0)):
         changed = {**first.settings, name: other, "resume": "true"}
         result = run_here(*arguments("training", config("hippocampus", "train"), **changed))
         problem = f"it was started with --{name} {started}; pass the same"

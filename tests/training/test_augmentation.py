@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from monai.transforms import Compose, RandRotated
+from monai.transforms import Compose, RandFlipd, RandRotated
 from regionwise.distance import normalized_distance
+from regionwise.errors import InputError
 from regionwise.training import nnunet_augmentation
 
 
@@ -82,6 +83,18 @@ def test_the_transforms_are_those_of_nnunet():
         ("RandFlipd", 0.5),
         ("RandFlipd", 0.5),
     ]
+
+
+def test_a_lower_frequency_halves_every_probability_but_the_mirroring_s():
+    whole, half = (nnunet_augmentation(3, frequency=frequency).transforms for frequency in (1, 0.5))
+    for first, second in zip(whole, half, strict=True):
+        assert second.prob == first.prob * (1 if isinstance(first, RandFlipd) else 0.5)
+
+
+@pytest.mark.parametrize("frequency", [-0.1, 1.1, float("nan")])
+def test_a_frequency_that_is_no_share_is_refused(frequency):
+    with pytest.raises(InputError, match="expected a frequency of the augmentation from 0 to 1, found"):
+        nnunet_augmentation(3, frequency=frequency)
 
 
 @pytest.mark.parametrize("axis", [0, 2])

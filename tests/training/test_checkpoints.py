@@ -11,7 +11,8 @@ from monai.handlers import LrScheduleHandler
 from monai.networks.nets import DynUNet
 from regionwise.data.sampler import StreamSampler
 from regionwise.errors import InputError
-from regionwise.training import Checkpoints, ValidationHandler, train_loss
+from regionwise.precision import Precision
+from regionwise.training import AveragedWeights, Checkpoints, ValidationHandler, WeightAveraging, train_loss
 from regionwise.training import checkpoints as module
 from regionwise.weights import inference_weights, load_checkpoint, load_weights, mismatch
 from torch import nn
@@ -131,21 +132,39 @@ def test_a_damaged_checkpoint_is_one_line_or_reads(tmp_path, content):
 class Run:
     """A run with everything that a checkpoint holds."""
 
-    def __init__(self, folder, resume=False, dice=(0.1, 0.4, 0.3, 0.2), network=None, **settings):
+    def __init__(self, folder, resume=False, dice=(0.1, 0.4, 0.3, 0.2), network=None, by_iteration=False, **settings):
         self.losses, self.rates = [], []
         network = make_network() if network is None else network
         settings = {"epochs": 4, "loss": "rrw", **settings}
         epochs = settings["epochs"]
         self.optimizer = torch.optim.Adam(network.parameters(), 0.05)
-        scheduler = torch.optim.lr_scheduler.PolynomialLR(self.optimizer, total_iters=epochs, power=0.9)
         sampler = StreamSampler()
         self.evaluator = make_evaluator(dice)
+        self.averaging = AveragedWeights(network, decay=0.9 if by_iteration else 0)
+        self.precision = Precision("auto", "cpu")
+        if by_iteration:
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(
+                self.optimizer, 0.05, total_steps=2 * epochs, pct_start=0.25, cycle_momentum=False
+            )
+        else:
+            scheduler = torch.optim.lr_scheduler.PolynomialLR(self.optimizer, total_iters=epochs, power=0.9)
         self.checkpoints = Checkpoints(
-            folder, network, self.optimizer, scheduler, sampler, 2, self.evaluator, settings, resume
+            folder,
+            network,
+            self.optimizer,
+            scheduler,
+            sampler,
+            2,
+            self.evaluator,
+            settings,
+            resume,
+            {"precision": self.precision},
+            self.averaging,
         )
         handlers = [
+            WeightAveraging(self.averaging),
             ValidationHandler(1, self.evaluator),
-            LrScheduleHandler(scheduler, print_lr=False),
+            LrScheduleHandler(scheduler, epoch_level=not by_iteration, print_lr=False),
             self.checkpoints,
         ]
         self.trainer = make_trainer(
@@ -180,10 +199,11 @@ def break_off(run, iteration):
         run.run()
 
 
-def test_a_resumed_run_is_the_uninterrupted_run(tmp_path):
-    whole = Run(tmp_path / "whole").run()
-    break_off(Run(tmp_path / "part"), iteration=6)  # the second of epoch 3
-    resumed = Run(tmp_path / "part", resume=True, dice=(0.3, 0.2)).run()
+@pytest.mark.parametrize("by_iteration", [False, True])
+def test_a_resumed_run_is_the_uninterrupted_run(tmp_path, by_iteration):
+    whole = Run(tmp_path / "whole", by_iteration=by_iteration).run()
+    break_off(Run(tmp_path / "part", by_iteration=by_iteration), iteration=6)  # the second of epoch 3
+    resumed = Run(tmp_path / "part", resume=True, dice=(0.3, 0.2), by_iteration=by_iteration).run()
     assert resumed.losses == whole.losses[4:]
     assert resumed.rates == whole.rates[4:]
     assert resumed.trainer.state.epoch == 4
@@ -218,6 +238,32 @@ def test_the_best_weights_are_those_of_the_best_epoch(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.pt", "model.pt", "model_last.pt"]
 
 
+def test_averaged_weights_are_the_ones_for_inference_and_a_resumed_run_has_both(tmp_path):
+    run = Run(tmp_path, by_iteration=True).run()
+    last, averaged = load_checkpoint(tmp_path / "last.pt"), run.averaging.network[0].weight
+    assert torch.equal(load_checkpoint(tmp_path / "model_last.pt")["0.weight"], averaged)
+    assert not torch.equal(last["network"]["0.weight"], averaged)
+    assert torch.equal(last["averaged"]["module.0.weight"], averaged)
+    assert last["averaged"]["n_averaged"] == 8
+
+
+def test_the_rate_rises_and_falls_within_the_run(tmp_path):
+    run = Run(tmp_path, by_iteration=True)
+    start = run.optimizer.param_groups[0]["lr"]
+    rates = run.run().rates[:-1]  # each as the scheduler left it for the next iteration
+    assert start == pytest.approx(0.05 / 25)
+    assert rates[0] == max(rates) == pytest.approx(0.05)
+    assert rates == sorted(rates, reverse=True) and rates[-1] < 1e-4
+
+
+def test_a_precision_is_kept_for_the_run_that_resumes(tmp_path):
+    first = Run(tmp_path, epochs=4)
+    first.precision.uses_bfloat16 = True
+    break_off(first, iteration=6)
+    resumed = Run(tmp_path, resume=True, epochs=4).run()
+    assert resumed.precision.uses_bfloat16 is True
+
+
 @pytest.mark.parametrize("name", ["model.pt", "model_last.pt", "last.pt"])
 def test_a_run_killed_while_it_saves_resumes_from_the_epoch_before(tmp_path, monkeypatch, name):
     def save(content, path):
@@ -250,10 +296,11 @@ def test_a_run_is_resumed_with_the_settings_it_was_started_with(tmp_path, name, 
     assert (tmp_path / "last.pt").read_bytes() == before
 
 
-def test_a_run_is_resumed_with_epochs_of_the_same_number_and_length_whatever_its_settings_say(tmp_path):
-    Run(tmp_path).run()
+@pytest.mark.parametrize("by_iteration", [False, True])
+def test_a_run_is_resumed_with_epochs_of_the_same_number_and_length_whatever_its_settings_say(tmp_path, by_iteration):
+    Run(tmp_path, by_iteration=by_iteration).run()
     for name, value, message in (("epoch_length", 3, "iterations_per_epoch 2"), ("max_epochs", 9, "epochs 4")):
-        other = Run(tmp_path, resume=True)
+        other = Run(tmp_path, resume=True, by_iteration=by_iteration)
         setattr(other.trainer.state, name, value)
         with pytest.raises(InputError, match=f"it was started with --{message}; pass the same"):
             other.run()

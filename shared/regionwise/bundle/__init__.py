@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .configuration import evaluation_settings, is_on, leave_out, network_settings, run_settings, use_amp
+from .configuration import evaluation_settings, is_on, leave_out, network_settings, run_settings
 from .setup import find_bundle_root, setup
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "network_settings",
     "run_settings",
     "setup",
-    "use_amp",
 ]
 
 

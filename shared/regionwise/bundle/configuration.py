@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
 from monai.bundle import ConfigParser
 
 from ..distributed import is_main_process
@@ -99,16 +98,6 @@ def leave_out(unless: bool | str = True) -> bool:
         unless: the switch that asks for the component.
     """
     return not (as_flag(unless) and is_main_process())
-
-
-def use_amp(amp: bool | str, device: str | torch.device) -> bool:
-    """Return whether to compute with automatic mixed precision.
-
-    Args:
-        amp: true, false, or "auto": on GPUs only.
-        device: where the network runs.
-    """
-    return torch.device(device).type == "cuda" if amp == "auto" else as_flag(amp, "amp")
 
 
 def _parser() -> ConfigParser:

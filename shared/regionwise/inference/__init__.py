@@ -1,5 +1,6 @@
 """Inference: slices and windows over volumes, ensembles, test-time augmentation, reading scans, writing labels."""
 
+from .decoding import dice_optimal_labels, dice_thresholds, expected_dice
 from .inferers import ProbabilityEnsemble, StreamingSliceInferer, ToLabelsd, VolumeInferer, load_ensemble, make_inferer
 from .save import SaveLabelsd, SaveProbabilitiesd, save_labels
 from .scans import scans
@@ -11,6 +12,9 @@ __all__ = [
     "StreamingSliceInferer",
     "ToLabelsd",
     "VolumeInferer",
+    "dice_optimal_labels",
+    "dice_thresholds",
+    "expected_dice",
     "load_ensemble",
     "make_inferer",
     "save_labels",

@@ -11,9 +11,13 @@ from monai.transforms import MapTransform
 from monai.utils import convert_to_dst_type
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..options import as_flag
+from ..precision import Precision, PrecisionInferer
 from ..weights import load_weights
+from .decoding import dice_optimal_labels
+
+DECODINGS = ("argmax", "dice")
 
 
 class ProbabilityEnsemble(nn.Module):
@@ -136,7 +140,11 @@ def _like(result: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
 
 
 def make_inferer(
-    roi_size: Sequence[int], slice_axis: int = 2, probabilities: bool = True, overlap: float = 0.5
+    roi_size: Sequence[int],
+    slice_axis: int = 2,
+    probabilities: bool = True,
+    overlap: float = 0.5,
+    precision: Precision | None = None,
 ) -> Inferer:
     """Return the inferer of a 2-D or a 3-D network over volumes.
 
@@ -145,27 +153,43 @@ def make_inferer(
         slice_axis: axis of the volume that slices are perpendicular to.
         probabilities: return probabilities instead of labels.
         overlap: of neighbouring windows.
+        precision: what the network computes in; None for what it has.
     """
     if len(roi_size) == 2:
-        return StreamingSliceInferer(roi_size, slice_axis, overlap, probabilities=probabilities)
-    return VolumeInferer(roi_size, overlap, probabilities)
+        inferer = StreamingSliceInferer(roi_size, slice_axis, overlap, probabilities=probabilities)
+    else:
+        inferer = VolumeInferer(roi_size, overlap, probabilities)
+    return inferer if precision is None else PrecisionInferer(precision, inferer)
 
 
 class ToLabelsd(MapTransform):
-    """Turn class scores (C, *spatial) into labels (1, *spatial), uint8; labels stay as they are.
+    """Turn class scores (C, *spatial) into labels (1, *spatial), uint8.
 
     Args:
         keys: the prediction.
+        decoding: "argmax" takes the class of the highest score, the lowest of equals, and leaves labels as they are;
+            "dice" takes the labels of the highest expected Dice, see `dice_optimal_labels`.
+
+    Raises:
+        InputError: there is no such decoding, or "dice" is given labels instead of probabilities.
     """
 
-    def __init__(self, keys: KeysCollection) -> None:
+    def __init__(self, keys: KeysCollection, decoding: str = "argmax") -> None:
         super().__init__(keys)
+        if decoding not in DECODINGS:
+            raise InputError(f"Unknown --decoding '{decoding}'; {did_you_mean(decoding, DECODINGS)}")
+        self.decoding = decoding
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        """Take the class of the highest score, the lowest of equals."""
+        """Decode each prediction."""
         result = dict(data)
         for key in self.keys:
             scores = result[key]
-            labels = scores if len(scores) == 1 else scores.max(0, keepdim=True).indices
+            if self.decoding == "dice" and len(scores) == 1:
+                raise InputError("--decoding dice needs probabilities, found labels; pass --probabilities true")
+            if self.decoding == "dice":
+                labels = convert_to_dst_type(dice_optimal_labels(scores.as_subclass(torch.Tensor))[None], scores)[0]
+            else:
+                labels = scores if len(scores) == 1 else scores.max(0, keepdim=True).indices
             result[key] = labels.to(torch.uint8)
         return result

@@ -2,6 +2,7 @@
 
 from ..weights import load_weights
 from .augmentation import nnunet_augmentation
+from .averaging import AveragedWeights, WeightAveraging
 from .checkpoints import Checkpoints
 from .collapse import CollapseGuard, CollapseState
 from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, TimeBudget, ValidationHandler
@@ -9,6 +10,7 @@ from .network import count_supervised, encoder_strides, level_strides
 from .progress import CaseProgress, Progress, train_loss
 
 __all__ = [
+    "AveragedWeights",
     "CaseProgress",
     "Checkpoints",
     "CollapseGuard",
@@ -20,6 +22,7 @@ __all__ = [
     "RunRecord",
     "TimeBudget",
     "ValidationHandler",
+    "WeightAveraging",
     "count_supervised",
     "encoder_strides",
     "level_strides",

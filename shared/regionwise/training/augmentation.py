@@ -15,10 +15,12 @@ from monai.transforms import (
     RandZoomd,
 )
 
+from ..errors import InputError
+
 ROTATION_3D_RAD = pi / 6  # nnU-Net turns volumes by at most 30 degrees, slices by 180
 
 
-def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = None) -> Compose:
+def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = None, frequency: float = 1.0) -> Compose:
     """Return nnU-Net v1's random transforms of ``image`` (C, *patch) and ``label`` (1 or 2, *patch).
 
     Rotation +-180 deg (p .2; in 3-D +-30 deg), scaling .7-1.4 (p .2), Gaussian noise of variance up to 0.1 (p .1), blur
@@ -31,9 +33,15 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = No
         spatial_dims: 2 or 3.
         thick_slice_axis: in 3-D, the axis that slices are perpendicular to where they are much thicker than the voxels
             in plane: volumes then turn by up to 180 deg about this axis only.
+        frequency: factor from 0 to 1 on all probabilities but the mirroring's; short trainings gain from less.
+
+    Raises:
+        InputError: frequency is out of range.
 
     Source: Isensee et al., nnU-Net (2021), as used in Valverde & Tohka, section 4.
     """
+    if not 0 <= frequency <= 1:
+        raise InputError(f"expected a frequency of the augmentation from 0 to 1, found {frequency}")
     both = ["image", "label"]
     if spatial_dims == 2:
         angles = {"range_x": pi}
@@ -45,22 +53,26 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = No
     image_interpolation = "bilinear" if spatial_dims == 2 else "trilinear"
     return Compose(
         [
-            RandRotated(both, **angles, prob=0.2, mode=[linear, "nearest"], padding_mode="zeros"),
+            RandRotated(both, **angles, prob=0.2 * frequency, mode=[linear, "nearest"], padding_mode="zeros"),
             RandZoomd(
                 both,
-                prob=0.2,
+                prob=0.2 * frequency,
                 min_zoom=0.7,
                 max_zoom=1.4,
                 mode=[image_interpolation, "nearest-exact"],
                 padding_mode="constant",
             ),
-            RandGaussianNoised("image", prob=0.1, std=0.1**0.5, sample_std=True),
-            RandGaussianSmoothd("image", prob=0.2, **dict.fromkeys(("sigma_x", "sigma_y", "sigma_z"), (0.5, 1.0))),
-            RandScaleIntensityd("image", factors=0.25, prob=0.15),
-            RandScaleIntensityFixedMeand("image", factors=0.25, preserve_range=True, prob=0.15),
-            RandSimulateLowResolutiond("image", prob=0.25, upsample_mode=image_interpolation, zoom_range=(0.5, 1.0)),
-            RandAdjustContrastd("image", prob=0.1, gamma=(0.7, 1.5), invert_image=True, retain_stats=True),
-            RandAdjustContrastd("image", prob=0.3, gamma=(0.7, 1.5), retain_stats=True),
+            RandGaussianNoised("image", prob=0.1 * frequency, std=0.1**0.5, sample_std=True),
+            RandGaussianSmoothd(
+                "image", prob=0.2 * frequency, **dict.fromkeys(("sigma_x", "sigma_y", "sigma_z"), (0.5, 1.0))
+            ),
+            RandScaleIntensityd("image", factors=0.25, prob=0.15 * frequency),
+            RandScaleIntensityFixedMeand("image", factors=0.25, preserve_range=True, prob=0.15 * frequency),
+            RandSimulateLowResolutiond(
+                "image", prob=0.25 * frequency, upsample_mode=image_interpolation, zoom_range=(0.5, 1.0)
+            ),
+            RandAdjustContrastd("image", prob=0.1 * frequency, gamma=(0.7, 1.5), invert_image=True, retain_stats=True),
+            RandAdjustContrastd("image", prob=0.3 * frequency, gamma=(0.7, 1.5), retain_stats=True),
             *(RandFlipd(both, prob=0.5, spatial_axis=axis) for axis in range(spatial_dims)),
         ]
     )

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import atomic_path
 from ..options import as_flag, as_path
 from ..weights import inference_weights, load_checkpoint, mismatch
+from .averaging import AveragedWeights
 
 LAST = "last.pt"
 BEST = "model.pt"
@@ -40,6 +41,7 @@ class Checkpoints:
             content of the data (`regionwise.data.PatchDataset.contents`) is compared as well.
         resume: go on from ``last.pt`` if there is one.
         others: more objects with ``state_dict`` and ``load_state_dict``, by name.
+        averaged: the average of the weights, which is saved for inference; None saves the network's own.
     """
 
     def __init__(
@@ -54,9 +56,13 @@ class Checkpoints:
         settings: Mapping[str, Any] | None = None,
         resume: bool | str = False,
         others: Mapping[str, Any] | None = None,
+        averaged: AveragedWeights | None = None,
     ) -> None:
         self.folder = as_path(folder, "output_dir")
         self.parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler, **(others or {})}
+        if averaged is not None:
+            self.parts["averaged"] = averaged
+        self.for_inference = network if averaged is None else averaged.network
         self.sampler, self.batch_size = sampler, batch_size
         self.evaluator, self.settings, self.resume = evaluator, dict(settings or {}), as_flag(resume, "resume")
         self.saved_best_epoch = -1
@@ -96,12 +102,13 @@ class Checkpoints:
         if problem := mismatch(self.parts["network"].state_dict(), content["network"]):
             return f"{problem}; resume with the settings of the first run"
         # Also for a trainer whose length was set past the settings.
-        planned = content["scheduler"].get("total_iters")
+        length = content["iteration"] // content["epoch"]
+        if length != engine.state.epoch_length:
+            return f"it was started with --iterations_per_epoch {length}; pass the same"
+        steps = content["scheduler"].get("total_steps")  # of a schedule by the iteration
+        planned = content["scheduler"].get("total_iters") if steps is None else steps // length
         if planned is not None and planned != engine.state.max_epochs:
             return f"it was started with --epochs {planned}; pass the same"
-        if content["iteration"] != content["epoch"] * engine.state.epoch_length:
-            length = content["iteration"] // content["epoch"]
-            return f"it was started with --iterations_per_epoch {length}; pass the same"
         return ""
 
     def store(self, engine: Engine) -> None:
@@ -114,7 +121,7 @@ class Checkpoints:
         content["data"] = _contents(engine, self.evaluator)
         state = self.evaluator.state
         content |= {"best_metric": float(state.best_metric), "best_metric_epoch": int(state.best_metric_epoch)}
-        weights = inference_weights(content["network"])
+        weights = inference_weights(self.for_inference.state_dict())
         # The best weights first: were the run killed between the two, the epoch would be done again, not lost.
         if state.best_metric_epoch not in (-1, self.saved_best_epoch):
             _save(self.folder / BEST, weights)
