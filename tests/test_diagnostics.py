@@ -118,16 +118,19 @@ def test_command_takes_a_single_slice(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--kind", "bondary"], "did you mean 'boundary'"),
-        (["--output", "picture.gif"], "expected --output to end in .png, .pdf or .svg, got picture.gif"),
-        (["--num_classes", "2"], "expected labels from 0 to 1, found 3"),
-        (["--labels", "missing.nii.gz"], "expected a NIfTI file at missing.nii.gz, found none"),
+        (["labels.nii.gz", "--kind", "bondary"], "did you mean 'boundary'"),
+        (
+            ["labels.nii.gz", "--output", "picture.gif"],
+            "expected --output to end in .png, .pdf or .svg, got picture.gif",
+        ),
+        (["labels.nii.gz", "--num_classes", "2"], "expected labels from 0 to 1, found 3"),
+        (["missing.nii.gz"], "expected a NIfTI file at missing.nii.gz, found none"),
     ],
 )
 def test_command_says_what_it_cannot_use(tmp_path, monkeypatch, capsys, options, message):
     monkeypatch.chdir(tmp_path)
     write_volume("labels.nii.gz", coarse_labels().astype(np.uint8), np.eye(4))
-    assert main(["gradients", "--labels", "labels.nii.gz", *options]) == 1
+    assert main(["gradients", "--labels", *options]) == 1
     assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["labels.nii.gz"]
 

@@ -22,7 +22,7 @@ class ForegroundFraction:
             none.
 
     Attributes:
-        counts: voxels per class of the last validation, float64 (2, C) of the predictions and of the references, over
+        counts: voxels per class of the last validation, float32 (2, C) of the predictions and of the references, over
             all processes; None before one.
     """
 
@@ -72,7 +72,7 @@ def batch_counts(output: Any, num_classes: int) -> torch.Tensor:
         num_classes: C.
 
     Returns:
-        float64 (3, C): per class, predicted voxels, reference voxels, and the sum of 1 - max_c p_c over the latter.
+        float32 (3, C): per class, predicted voxels, reference voxels, and the sum of 1 - max_c p_c over the latter.
     """
     items, join = (output, torch.stack) if isinstance(output, list) else ([output], torch.cat)
     levels = [item["pred"][0] if isinstance(item["pred"], list | tuple) else item["pred"] for item in items]
@@ -87,12 +87,12 @@ def batch_counts(output: Any, num_classes: int) -> torch.Tensor:
 
 
 def voxels_per_class(labels: torch.Tensor, num_classes: int) -> torch.Tensor:
-    """Count voxels per class, float64 (C,) on the labels' device, without waiting for it (`torch.bincount` does)."""
+    """Count voxels per class, float32 (C,) on the labels' device, without waiting for it (`torch.bincount` does)."""
     labels = labels.as_subclass(torch.Tensor)
-    return torch.stack([(labels == c).sum() for c in range(num_classes)]).double()
+    return torch.stack([(labels == c).sum() for c in range(num_classes)]).float()
 
 
 def over_processes(counts: torch.Tensor | None, shape: Sequence[int]) -> torch.Tensor:
     """Sum counts over processes, of which some may have none; on the CPU."""
-    counts = torch.zeros(tuple(shape), dtype=torch.float64, device=idist.device()) if counts is None else counts
+    counts = torch.zeros(tuple(shape), device=idist.device()) if counts is None else counts
     return idist.all_reduce(counts, "SUM").cpu()
