@@ -266,7 +266,7 @@ def test_the_papers_settings_are_the_defaults(bundle):
     assert train["optimizer"]["weight_decay"] == 3e-5
     assert train["foreground_fraction"] == 0.33
     if bundle in PAPER:
-        assert (train["loss"], train["lr_scheduler"]["power"], train["ema_decay"]) == ("rrw", 0.9, 0)
+        assert (train["loss"], train["lr_scheduler"]["power"], train["ema_decay"]) == ("rrw:annealed", 0.9, 0)
         assert len(train["patch_size"]) == 2
         assert (train["learning_rate"], train["iterations_per_epoch"], train["split"]) == (1e-4, 250, "paper")
         assert train["epochs"] == {"acdc": 300, "brats": 100, "kits": 100}[bundle]
