@@ -29,6 +29,7 @@ TINY = {
     "patch_size": [48, 48],
     "num_workers": 0,
     "device": "cpu",
+    "amp": False,  # the same arithmetic on every machine; tests/test_precision.py is about the other
     **TINY_NETWORK,
 }
 # What training and evaluation have to share: the phantoms are coarse, and there are four subjects.
@@ -54,7 +55,7 @@ def training(bundle: str, **settings: Any) -> dict[str, Any]:
 
 def judging(bundle: str, **settings: Any) -> dict[str, Any]:
     """Return the overrides of the evaluation that fits `training`."""
-    return {"num_workers": 0, "device": "cpu", **GRID[bundle], **SPLIT[bundle], **settings}
+    return {"num_workers": 0, "device": "cpu", "amp": False, **GRID[bundle], **SPLIT[bundle], **settings}
 
 
 def arguments(run_id: str, /, *files: str | Path, **overrides: Any) -> list[str]:
