@@ -205,7 +205,7 @@ def test_kits_has_two_kidneys_left_and_right(tmp_path):
         (["--dataset", "acdc", "--preset", "smal"], "Unknown preset 'smal'; did you mean 'small'?"),
         (["--dataset", "acdc", "--subjects", "0"], "expected subjects to be an integer >= 1, found 0"),
         (["--dataset", "acdc", "--size", "16"], "expected size to be an integer >= 32, found 16"),
-        (["--dataset", "acdc", "--seed", "x"], "expected seed to be an integer >= 0, found 'x'"),
+        (["--dataset", "acdc", "--seed", "x"], "expected --seed to be an integer, found 'x'"),
     ],
 )
 def test_wrong_options_are_one_line_and_write_nothing(tmp_path, capsys, options, message):

@@ -41,7 +41,7 @@ class Preset:
 PRESETS = {
     # Field of view, grid and the share of each structure as in the 100 training patients.
     "full": Preset(
-        build=Build(25, (74, 102), (22.5, 38.5), (7, 12), (0.64, 0.92), (0.9, 1.32)),
+        build=Build(32, (74, 102), (22.5, 38.5), (7, 12), (0.64, 0.92), (0.9, 1.32)),
         columns_mm=(300, 430),
         rows=(0.83, 0.93),
         rows_mm=(275, 403),
