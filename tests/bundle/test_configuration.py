@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from monai.bundle import ConfigParser
-from regionwise.bundle import evaluation_settings, is_on, leave_out, network_settings, run_settings, use_amp
-from regionwise.errors import InputError, find_input_error
+from regionwise.bundle import evaluation_settings, is_on, leave_out, network_settings, run_settings
+from regionwise.errors import find_input_error
 
 CONFIG = {
     "epochs": 3,
@@ -101,10 +101,6 @@ def test_outside_a_configuration_there_is_nothing_to_read(read):
 
 def test_switches_in_any_spelling():
     assert is_on(["false", True]) and not is_on(["False", False])
-    assert use_amp("true", "cpu") and not use_amp(False, "cuda")
-    assert use_amp("auto", "cuda:1") and not use_amp("auto", "cpu")
-    with pytest.raises(InputError, match=r"^expected --amp to be true or false, found 'maybe'$"):
-        use_amp("maybe", "cpu")
 
 
 def test_only_the_main_process_writes_and_only_what_is_wanted(monkeypatch):

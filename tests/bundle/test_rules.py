@@ -29,6 +29,7 @@ BAD_VALUES = {
     "resume": ["yes", 1],
     "max_minutes": [0, -1, "soon"],
     "patience": [0, 1.5],
+    "on_collapse": ["ignore", None, True],
     "gradient_signs": ["often"],
     "num_classes": ["abc", 1, 300],
     "slice_axis": [7, -1, "abc", True, 1.0],
