@@ -123,8 +123,9 @@ def _options(function: ast.FunctionDef) -> list[str]:
 
 
 def _shown(default: ast.expr) -> str:
-    is_text = isinstance(default, ast.Constant) and isinstance(default.value, str)
-    return default.value if is_text else ast.unparse(default)
+    if isinstance(default, ast.Constant) and isinstance(default.value, str):
+        return default.value
+    return ast.unparse(default)
 
 
 def _docstring(function: ast.FunctionDef) -> str:
