@@ -49,6 +49,7 @@ COMPONENTS = {
     "regionwise.bundle.packed": "require_own_code start_from",
     "regionwise.diagnostics": "GradientSigns",
     "regionwise.distributed": "local_device share_of start stop synchronized",
+    "regionwise.precision": "Precision PrecisionInferer",
 }
 # Of these all that they export: they exist to be named in configurations.
 OWN_SUBPACKAGES = ("bundle", "data", "datasets", "inference", "losses", "training")
@@ -71,6 +72,7 @@ VALUES = frozenset(["sys.path", *(f"torch.{dtype}" for dtype in DTYPES)])
 # Methods of references: of strings, dictionaries, networks and engines.
 METHODS = _names("endswith get items join keys lower parameters replace split startswith strip to upper values")
 METHODS_WITHOUT_ARGUMENTS = _names("run")
+ATTRIBUTES = _names("engine_amp network")  # of the references to Precision and the averaged network
 TAKEN_NAMES = frozenset([*IMPORTS, "np", *dir(builtins)])
 
 # Files. What stands in regionwise/ is compared with the installed package instead.

@@ -8,7 +8,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 
-from .allowed import CALLS, DTYPES, IMPORTS, METHODS, METHODS_WITHOUT_ARGUMENTS, MODES, TAKEN_NAMES, VALUES
+from .allowed import ATTRIBUTES, CALLS, DTYPES, IMPORTS, METHODS, METHODS_WITHOUT_ARGUMENTS, MODES, TAKEN_NAMES, VALUES
 from .json_files import walk
 
 REFERENCES = "__local_refs"  # what MONAI puts in the place of @
@@ -104,7 +104,7 @@ class _Wiring:
         if isinstance(node, COMPREHENSIONS):
             return self._allows_comprehension(node)
         if isinstance(node, ast.Attribute):
-            return ast.unparse(node) in VALUES
+            return ast.unparse(node) in VALUES or (node.attr in ATTRIBUTES and self.allows(node.value))
         if isinstance(node, ast.Name):
             return node.id == REFERENCES or node.id in self.bound
         return isinstance(node, PLAIN_NODES) and all(map(self.allows, ast.iter_child_nodes(node)))
