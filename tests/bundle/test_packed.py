@@ -4,9 +4,10 @@ import sys
 
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.networks.nets import DynUNet
 from regionwise.bundle import packed
-from regionwise.bundle.packed import code_digest, package_files, require_own_code, start_from
+from regionwise.bundle.packed import PublishWeights, code_digest, package_files, require_own_code, start_from
 from regionwise.errors import InputError
 
 
@@ -68,3 +69,31 @@ def test_weights_of_another_network_are_refused(tmp_path):
         InputError, match=r"model.pt does not fit the network: .*; --pretrained null trains from scratch"
     ):
         start_from(network(filters=(4, 8, 16, 16)), str(tmp_path / "model.pt"))
+
+
+def train_in(bundle, output_dir, content):
+    """Write what a training of a bundle leaves, and end it."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    (output_dir / "model.pt").write_bytes(content)
+    engine = Engine(lambda *_: None)
+    PublishWeights(str(bundle), str(output_dir)).attach(engine)
+    engine.run([0])
+
+
+def test_fine_tuned_weights_go_where_tools_look_and_the_packed_ones_are_kept(tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "model.pt").write_bytes(b"packed")
+    for content in (b"first", b"second"):
+        train_in(tmp_path, tmp_path / "finetuned", content)
+        assert (models / "model.pt").read_bytes() == content
+        assert (models / "model_packed.pt").read_bytes() == b"packed"
+
+
+def test_a_training_that_writes_elsewhere_leaves_the_bundle_as_it_is(tmp_path):
+    models = tmp_path / "bundle" / "models"
+    models.mkdir(parents=True)
+    (models / "model.pt").write_bytes(b"packed")
+    train_in(tmp_path / "bundle", tmp_path / "elsewhere", b"other")
+    assert (models / "model.pt").read_bytes() == b"packed"
+    assert [file.name for file in models.iterdir()] == ["model.pt"]

@@ -3,13 +3,15 @@
 import io
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
 from regionwise.cli import main
+from regionwise.errors import InputError
 from regionwise.packaging import checks
 from regionwise.packaging.archive import read_bundle
-from regionwise.packaging.trial_run import _environment
+from regionwise.packaging.trial_run import _environment, check_chain, write_scan
 from regionwise.packaging.verify import verify
 
 from . import hostile
@@ -24,7 +26,7 @@ def test_a_packed_bundle_passes_every_check(packed_zip, capfd):
     passed = [line.split()[0] for line in lines if line.split()[1] == "ok"]
     assert passed == [
         "checksums", "layout", "metadata", "versions", "weights", "code",
-        "properties", "network", "export", "inference",
+        "properties", "network", "export", "inference", "chain",
     ]  # fmt: skip
     assert any("its copy of regionwise is the code that checks it" in line for line in lines)
 
@@ -154,6 +156,31 @@ def test_a_step_that_fails_is_named(packed_zip, tmp_path, capfd):
     assert "ok" in lines["properties"]
     assert "failed" in lines["network"]
     assert "not reached" in lines["inference"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"nonzero": true', '"nonzero": false', "inference.json prepares a scan in another way than evaluate.json"),
+        (
+            '"roi_size": "@patch_size"',
+            '"roi_size": [16, 16]',
+            "inference.json gives other labels than evaluate",
+        ),
+        ("{", "{", ""),
+    ],
+)
+def test_a_chain_that_differs_from_the_evaluations_is_found(old, new, message, packed_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_scan(Path("scan"), 1, None)
+    file = packed_folder / "configs" / "inference.json"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    if message:
+        with pytest.raises(InputError, match=message):
+            check_chain(packed_folder)
+    else:
+        assert check_chain(packed_folder).startswith("prepares 9216 voxels as evaluate.json does")
 
 
 def test_an_older_package_is_said(packed_zip, tmp_path):

@@ -1,16 +1,22 @@
 """Runtime helpers called by packed configurations: check the bundled code, load the packed weights."""
 
 import hashlib
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ignite.engine import Engine, Events
 from torch import Tensor, is_tensor, nn
 
+from ..distributed import is_main_process
 from ..errors import InputError
+from ..files import atomic_path
 from ..weights import inference_weights, load_checkpoint, mismatch
 from .setup import show_input_errors_in_one_line
 
+BEST = "model.pt"
+PACKED = "model_packed.pt"
 PACKAGE = Path(__file__).resolve().parents[1]
 PACKAGE_SUFFIXES = {".py", ".j2", ".json"}  # what a wheel holds as well
 
@@ -62,6 +68,36 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
     if not isinstance(weights, Mapping) or not all(is_tensor(value) for value in weights.values()):
         raise InputError(f"{path} holds more than tensors by name")
     return weights
+
+
+class PublishWeights:
+    """Handler that puts fine-tuned weights where the tools that load bundles look for them: ``models/model.pt``.
+
+    The packed weights stay beside them as ``models/model_packed.pt``. A run that writes its results outside the
+    bundle's folder leaves the bundle as it is.
+
+    Args:
+        bundle_root: folder of the packed bundle.
+        output_dir: of the training, whose ``model.pt`` is taken when the training ends.
+    """
+
+    def __init__(self, bundle_root: str, output_dir: str) -> None:
+        self.models = Path(bundle_root).resolve() / "models"
+        self.source = Path(output_dir).resolve() / BEST
+        self.is_inside = self.source.is_relative_to(self.models.parent)
+
+    def attach(self, engine: Engine) -> None:
+        """Register with a trainer."""
+        engine.add_event_handler(Events.COMPLETED, self.publish)
+
+    def publish(self, engine: Engine) -> None:
+        """Copy the weights; the packed ones are copied aside before, once."""
+        if not (self.is_inside and is_main_process() and self.source.is_file()):
+            return
+        for source, target in ((self.models / BEST, self.models / PACKED), (self.source, self.models / BEST)):
+            if source.is_file() and not (target.name == PACKED and target.exists()):
+                with atomic_path(target) as temporary:
+                    shutil.copyfile(source, temporary)
 
 
 def start_from(network: nn.Module, weights: str | None) -> nn.Module:

@@ -46,7 +46,7 @@ COMPONENTS = {
     "torch.optim.lr_scheduler": """ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts ExponentialLR LinearLR
         MultiStepLR OneCycleLR PolynomialLR ReduceLROnPlateau StepLR""",
     "torch.utils.data": "ConcatDataset DataLoader RandomSampler SequentialSampler Subset",
-    "regionwise.bundle.packed": "require_own_code start_from",
+    "regionwise.bundle.packed": "PublishWeights require_own_code start_from",
     "regionwise.diagnostics": "GradientSigns",
     "regionwise.distributed": "local_device share_of start stop synchronized",
     "regionwise.precision": "Precision PrecisionInferer",

@@ -67,8 +67,10 @@ bundle is:
                                             bundle_root="{name}", input="scan.nii.gz", output_dir="out")
     network = monai.bundle.load("{name}", bundle_dir=".", workflow_type="inference")
 
-Fine-tuning starts from models/model.pt (`--pretrained null`: from scratch), writes to `--output_dir`, by default
-{name}/finetuned, and runs the package `regionwise` in this folder, which needs:
+Fine-tuning starts from models/model.pt (`--pretrained null`: from scratch) and writes to `--output_dir`, by default
+{name}/finetuned. From there the best weights become models/model.pt, where MONAI Label and other tools look; the
+packed ones are kept as models/model_packed.pt. With another `--output_dir` the bundle stays as it is. Training
+runs the package `regionwise` in this folder, which needs:
 
     pip install {training}
     python -m monai.bundle run training --config_file {name}/configs/train.json --dataset_dir DIR

@@ -22,7 +22,8 @@ def packed_config(
     - ``bundle_root`` is the folder on ``sys.path`` that holds this bundle's checksums: the runner puts it there before
       it evaluates ``run``. Before that (properties read from Python) it is the working directory, unless it is set.
     - ``initialize`` becomes the first step of ``run``: the runner evaluates it before the packed package can be found.
-    - Training starts from the packed weights and does not write over them.
+    - Training starts from the packed weights and writes to ``finetuned``. Its best weights become ``models/model.pt``,
+      where the tools that load bundles look; the packed ones are kept beside them.
 
     Args:
         config: content of train.json, inference.json, evaluate.json, ...
@@ -49,6 +50,9 @@ def packed_config(
         config["pretrained"] = PRETRAINED
         for key in ("output_dir", "cache_dir"):
             config[key] = config[key].replace("'/models", "'/finetuned")
+        folders = {"bundle_root": "@bundle_root", "output_dir": "@output_dir"}
+        publish = {"_target_": "regionwise.bundle.packed.PublishWeights", **folders}
+        config["train"] = {**config["train"], "handlers": [*config["train"]["handlers"], publish]}
     if "network" in config and ("train" in config or "DistributedDataParallel" in json.dumps(config["network"])):
         packed = {"_target_": "regionwise.bundle.packed.start_from", "network": config["network"]}
         config["network"] = packed | {"weights": "@pretrained"}

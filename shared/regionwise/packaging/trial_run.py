@@ -16,12 +16,15 @@ from monai.bundle import ConfigParser, ckpt_export, create_workflow, verify_net_
 
 from ..bundle.packed import PACKAGE
 from ..errors import InputError
+from ..weights import load_weights
 from .names import as_shown
 
-STEPS = ("properties", "network", "export", "inference")
+STEPS = ("properties", "network", "export", "inference", "chain")
 SCAN_SHAPE = (40, 36, 8)
 SPACING_MM = (1.4, 1.4, 5.0)
 LONGEST_MINUTES = 30
+# Where windows overlap, inference.json averages logits and evaluate.json probabilities.
+LARGEST_SHARE = 0.02
 KEPT_VARIABLES = {
     "PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
 }  # fmt: skip
@@ -122,11 +125,49 @@ def check_inference(folder: Path) -> str:
     return f"a generated scan of {' x '.join(map(str, SCAN_SHAPE))} voxels; labels lie on its voxels"
 
 
+def check_chain(folder: Path) -> str:
+    """Check that inference.json prepares a scan as evaluate.json does, and that the network then says the same.
+
+    The scan is that of `check_inference`. A step that one of the chains lacks, or has in another order, costs accuracy
+    that nobody sees without a reference.
+    """
+    configs = folder / "configs"
+    if not (configs / "evaluate.json").is_file():
+        return "there is no evaluate.json to compare with"
+    inference, evaluation = ConfigParser(), ConfigParser()
+    inference.read_config(str(configs / "inference.json"))
+    evaluation.read_config(str(configs / "evaluate.json"))
+    inference["input"], inference["device"] = "scan", "cpu"
+    dataset = inference.get_parsed_content("dataset")
+    expected = evaluation.get_parsed_content("preprocessing")(dict(dataset.data[0]))["image"]
+    image = dataset[0]["image"]
+    if image.shape != expected.shape or not torch.equal(image.as_tensor(), expected.as_tensor()):
+        raise InputError("inference.json prepares a scan in another way than evaluate.json")
+    network = load_weights(inference.get_parsed_content("network_def"), folder / "models" / "model.pt").eval()
+    part = image.as_tensor()[None]
+    if len(inference.get_parsed_content("patch_size")) == 2:  # a slice is as good as all of them, and sooner done
+        part = part.narrow(2 + inference.get_parsed_content("slice_axis"), 0, 1)
+    with torch.no_grad():
+        found, other = (
+            _labels(parser.get_parsed_content("inferer")(part, network)) for parser in (inference, evaluation)
+        )
+    share = float((found != other).float().mean())
+    if share > LARGEST_SHARE:
+        raise InputError(f"inference.json gives other labels than evaluate.json in {share:.1%} of the voxels")
+    return f"prepares {image.numel()} voxels as evaluate.json does, to the last bit; other labels in {share:.2%}"
+
+
+def _labels(output: torch.Tensor) -> torch.Tensor:
+    """Return labels (*spatial) of what an inferer gives: logits, probabilities, or labels as they are."""
+    return output[0].argmax(0) if output.is_floating_point() else output[0, 0].long()
+
+
 def write_scan(folder: Path, channels: int, modalities: list[str] | None) -> nib.Nifti1Image:
     """Write a scan of blurred noise: a file, or one for each modality (``scan_t2.nii.gz``), and return an image."""
     folder.mkdir()
     noise = np.random.default_rng(0).normal(100, 20, (*SCAN_SHAPE, channels))
     noise = (noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1)).astype(np.float32)
+    noise[:4] = 0  # some normalizations leave the background out
     affine = np.diag([-SPACING_MM[0], -SPACING_MM[1], SPACING_MM[2], 1.0])
     affine[:3, 3] = (30, -20, 12)
     volumes = {f"_{modality}": noise[..., number] for number, modality in enumerate(modalities or [])}
@@ -138,7 +179,7 @@ def write_scan(folder: Path, channels: int, modalities: list[str] | None) -> nib
 
 def main(folder: Path, record: Path) -> None:
     """Run the steps in order and record each that passed as a line of JSON."""
-    checks = (check_required_properties, check_network, check_export, check_inference)
+    checks = (check_required_properties, check_network, check_export, check_inference, check_chain)
     for step, check in zip(STEPS, checks, strict=True):
         line = json.dumps([step, check(folder)])
         with record.open("a", encoding="utf-8") as file:
