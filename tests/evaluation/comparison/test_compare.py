@@ -247,7 +247,7 @@ def test_the_patient_is_the_unit(tmp_path, capsys):
     assert one["claim"] == "supported: worse"
     assert "Means over 10 patients (20 cases)." in (tmp_path / "out" / "table.md").read_text()
     line = capsys.readouterr().out.splitlines()[-1]
-    assert line.startswith("bad - good, LV Dice: -0.015 [-0.016, -0.01") and line.endswith("]: supported: worse")
+    assert line.startswith("bad - good, LV Dice: -0.015 [-0.01") and line.endswith("]: supported: worse")
 
 
 def test_groups_come_from_a_file_or_a_column(tmp_path):

@@ -49,7 +49,7 @@ def compare(
         inter_rater: Results of a second human reference against the first, shown as a row of its own, not tested.
         groups: CSV file with the columns case and patient; by default from the results, or from names such as
             patient001_frame01.
-        rename: Structures to call by another name, such as {class 1: RV}.
+        rename: Structures to call by another name, such as "{'class 1': RV}".
         margins: The largest difference of a metric that does not matter, such as {dice: 0.01, hd_mm: 1}; 0.01 for Dice,
             Jaccard and surface Dice by default.
         correction: holm or max_t, within the family of metrics x structures of one comparison.
