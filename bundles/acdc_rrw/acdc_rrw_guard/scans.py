@@ -112,12 +112,14 @@ def check_outputs(scans: Sequence[dict[str, Any]], folder: Path, overwrite: bool
 def check_folder(folder: object) -> Path:
     """Return a folder that can be written to, made or not, after removing what killed runs left in it.
 
+    A number is a name too: the runner turns ``--output_dir 2026`` into one.
+
     Raises:
         InputError: it is no path, a file is in its place, or it cannot be written to.
     """
-    if not isinstance(folder, str | os.PathLike) or not str(folder).strip():
+    if isinstance(folder, bool) or not isinstance(folder, str | int | os.PathLike) or not str(folder).strip():
         raise InputError(f"expected --output_dir to name a folder, found {folder!r}")
-    path = Path(folder).expanduser()
+    path = Path(str(folder)).expanduser()
     nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
     if not nearest.is_dir():
         raise InputError(f"expected a folder for the label maps, found the file {nearest}; pass another --output_dir")

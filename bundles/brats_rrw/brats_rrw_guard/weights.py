@@ -15,6 +15,7 @@ from .errors import InputError
 
 # What torch.load raises for bytes that are no checkpoint: its unpickler looks things up in what it has read so far.
 UNREADABLE = (
+    OSError,  # PyTorch's reader meets the end of a truncated file
     pickle.UnpicklingError,
     zipfile.BadZipFile,
     RuntimeError,
