@@ -1,7 +1,8 @@
 """Speed and memory of the metrics against MONAI and surface-distance: python scripts/benchmarks/benchmark_metrics.py
 
 Prints ratios of medians of interleaved runs, the peak memory of a KiTS-sized case and the time of 100 ACDC-sized cases;
-surface-distance is left out where it is not installed.
+surface-distance is left out where it is not installed. With --noise: time and memory of two masks of pure noise, the
+worst prediction there is for surface distances.
 """
 
 import subprocess
@@ -128,6 +129,20 @@ def measure(folder: Path) -> None:
     print(f"{int(status['VmHWM'].split()[0]) / 2**20:.2f} GiB peak, {seconds:.1f} s, Dice {rows[0]['dice']:.3f}")
 
 
+def noise(shape: tuple[int, int, int] = (512, 512, 600)) -> None:
+    """Print time and peak memory of this process for all standard measures of two masks that are noise."""
+    from regionwise.metrics import measure_structure
+
+    rng = np.random.default_rng(0)
+    masks = [np.stack([rng.random(shape[1:], dtype=np.float32) < 0.5 for _ in range(shape[0])]) for _ in range(2)]
+    start, cpu = time.perf_counter(), time.process_time()
+    measure_structure(*masks, (0.8, 0.8, 0.8), (TOLERANCE_MM,))
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    peak = int(status["VmHWM"].split()[0]) / 2**20
+    print(f"noise of {' x '.join(map(str, shape))}: {seconds:.1f} s, {cpu:.1f} s of CPU, {peak:.2f} GiB peak")
+
+
 def many_cases(folder: Path, count: int = 100) -> None:
     """Print the time of the whole command on ACDC-sized cases, from files to report."""
     write_cases(folder, ACDC, count)
@@ -142,6 +157,9 @@ def main() -> None:
     """Print everything."""
     if sys.argv[1:2] == ["--measure"]:
         measure(Path(sys.argv[2]))
+        return
+    if sys.argv[1:2] == ["--noise"]:
+        noise()
         return
     warnings.filterwarnings("ignore", category=FutureWarning)
     print(machine())

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from regionwise.metrics import assd_mm, boundary, hausdorff_mm, masd_mm, surface_dice, surface_distances
+from regionwise.metrics import assd_mm, boundary, hausdorff_mm, masd_mm, surface, surface_dice, surface_distances
 from scipy.spatial.distance import cdist
 
 from .masks import mask_of
@@ -102,6 +102,33 @@ def test_distances_are_those_of_all_pairs(masks, spacing):
         table = cdist(*points)
         np.testing.assert_allclose(np.sort(surfaces.to_reference_mm), np.sort(table.min(axis=1)), atol=1e-9)
         np.testing.assert_allclose(np.sort(surfaces.to_prediction_mm), np.sort(table.min(axis=0)), atol=1e-9)
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (8, 1.5, 0.7)])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_a_transform_and_a_search_give_the_same_distances(share, spacing, monkeypatch):
+    rng = np.random.default_rng(0)
+    masks = [rng.random((20, 30, 12)) < share for _ in range(2)]
+    found = []
+    for cheap_ns in (0, np.inf):
+        monkeypatch.setattr(surface, "_CHEAP_NS", cheap_ns)
+        monkeypatch.setattr(surface, "_VOXEL_NS", 0)
+        found.append(surface_distances(*masks, spacing))
+    assert [one.to_reference_mm.dtype for one in found] == [np.float32, np.float64]
+    for side in ("to_reference_mm", "to_prediction_mm"):
+        transformed, searched = (np.sort(getattr(one, side)) for one in found)
+        np.testing.assert_allclose(transformed, searched, rtol=4e-7)
+    for measure in (hausdorff_mm, assd_mm, masd_mm):
+        assert measure(found[0], DIAGONAL_MM) == pytest.approx(measure(found[1], DIAGONAL_MM), rel=1e-6)
+    for tolerance in (0.7, 1, 1.5, 3 * 0.7, np.hypot(1.5, 0.7)):
+        assert surface_dice(found[0], tolerance) == surface_dice(found[1], tolerance)
+
+
+def test_a_noisy_mask_is_transformed_and_an_ordinary_one_searched():
+    noise = np.random.default_rng(0).random((120, 120, 60)) < 0.5
+    ball = np.linalg.norm(np.indices((120, 120, 60)) - np.array([60, 60, 30]).reshape(3, 1, 1, 1), axis=0) < 25
+    assert surface_distances(noise, ball, (1, 1, 1)).to_reference_mm.dtype == np.float32
+    assert surface_distances(ball, np.roll(ball, 1, axis=0), (1, 1, 1)).to_reference_mm.dtype == np.float64
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
