@@ -79,6 +79,7 @@ HIPPOCAMPUS_FACTS = {
         "train#augmentation#frequency",
         "train#handlers#7#epoch_level",
     },
+    "inference": {"bundle_root"},  # it has weights, and finds them from the repository's root
     "evaluate": {"split", "folds"},
 }
 
