@@ -74,7 +74,6 @@ HIPPOCAMPUS_FACTS = {
         "iterations_per_epoch",
         "learning_rate",
         "loss",
-        "ema_decay",
         "lr_scheduler",
         "train#augmentation#frequency",
         "train#handlers#7#epoch_level",

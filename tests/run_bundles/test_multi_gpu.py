@@ -21,7 +21,7 @@ from .running import (
     training,
 )
 
-SETTINGS = {"epochs": 2, "iterations_per_epoch": 3, "batch_size": 4}
+SETTINGS = {"epochs": 2, "iterations_per_epoch": 3, "batch_size": 4, "ema_decay": 0.9}
 
 
 def run_in_two_processes(*given):
@@ -72,10 +72,21 @@ def in_float64(folder):
     return path
 
 
+def averages(state):
+    """Yield name and value of the averaged weights of a last checkpoint."""
+    for name, value in state["averaged"].items():
+        if name != "n_averaged":
+            yield name, value
+
+
 def largest_difference(folder, other):
     """Return the largest difference of a weight between the last checkpoints of two runs."""
-    states = [load_checkpoint(path / "last.pt")["network"] for path in (folder, other)]
-    first, second = (inference_weights(state) for state in states)
+    states = [load_checkpoint(path / "last.pt") for path in (folder, other)]
+    # The trained weights and their running average.
+    first, second = (
+        inference_weights({**state["network"], **{f"mean {name}": value for name, value in averages(state)}})
+        for state in states
+    )
     assert first.keys() == second.keys()
     assert {weight.dtype for weight in (*first.values(), *second.values())} == {torch.float64}
     return max((first[name] - second[name]).abs().max().item() for name in first)
