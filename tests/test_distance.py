@@ -96,7 +96,7 @@ def test_parity_with_scipy_one_class_at_a_time(backend, labels, spacing):
         np.testing.assert_allclose(normalized[inside], share, atol=1e-6)
 
 
-def test_bit_identical_to_the_published_normalisation_in_voxel_units():
+def test_bit_identical_to_the_published_normalization_in_voxel_units():
     labels = np.random.default_rng(0).integers(0, 3, (6, 40, 40)).repeat(3, 1).repeat(3, 2)
     distance = normalized_distance(labels)
     for c in range(3):

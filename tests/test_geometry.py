@@ -32,7 +32,7 @@ def header_problems(array, affine=AFFINE, unit=None, **options):
 
 
 def sheared(cosine):
-    """Return an affine whose second axis leans towards the first."""
+    """Return an affine whose second axis leans toward the first."""
     affine = np.eye(4)
     affine[:2, 1] = cosine, np.sqrt(1 - cosine**2)
     return affine

@@ -50,7 +50,7 @@ def test_boundary_map_along_a_line():
     assert squared.tolist() == [[np.sign(value) * value**2 for value in row] for row in expected]
 
 
-def test_boundary_map_in_millimetres():
+def test_boundary_map_in_millimeters():
     assert region_wise_map(LINE, 3, "boundary", (9.0, 2.0))[0, 0].tolist() == [-6, -4, -2, 2, 4, 6]
 
 
@@ -112,9 +112,9 @@ def test_one_class_only(kind):
 def test_class_weights_multiply_all_values_of_a_voxel(kind):
     labels = np.random.default_rng(0).integers(0, 3, (6, 7))
     weights = np.array([1.0, 2.0, 0.5])
-    plain, emphasised = region_wise_map(labels, 3, kind), region_wise_map(labels, 3, kind, class_weights=weights)
-    np.testing.assert_allclose(emphasised, plain * weights[labels], rtol=1e-6)
-    assert kind in SIGNED_POWERS or is_rectified(emphasised, labels)
+    plain, emphasized = region_wise_map(labels, 3, kind), region_wise_map(labels, 3, kind, class_weights=weights)
+    np.testing.assert_allclose(emphasized, plain * weights[labels], rtol=1e-6)
+    assert kind in SIGNED_POWERS or is_rectified(emphasized, labels)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -194,7 +194,7 @@ def test_rectify_says_which_shape_it_expects():
         is_rectified(np.zeros((3, 2, 2)), np.full((2, 2), 5))
 
 
-def test_parity_on_a_real_scan_in_millimetres(real_data):
+def test_parity_on_a_real_scan_in_millimeters(real_data):
     for path in sorted((real_data / "msd_task04_hippocampus" / "labelsTr").glob("hippocampus_*.nii.gz"))[:2]:
         volume = read_labels(path)
         expected = published.published_rrw_map(volume.array, 3, volume.spacing_mm)

@@ -1,4 +1,4 @@
-"""The wheel: what a packed bundle carries, its types, licence and description, and the console script."""
+"""The wheel: what a packed bundle carries, its types, license and description, and the console script."""
 
 import shutil
 import subprocess

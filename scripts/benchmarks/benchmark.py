@@ -31,14 +31,14 @@ BUNDLE = Path(__file__).resolve().parents[2] / "bundles" / "acdc_rrw"
 
 
 def anatomy(shape: tuple[int, ...], num_classes: int, seed: int, extent: float = 0.25) -> np.ndarray:
-    """Return nested, off-centre ellipsoids, uint8: one inside the other, as tumours and hearts are labelled."""
+    """Return nested, off-center ellipsoids, uint8: one inside the other, as tumors and hearts are labeled."""
     generator = np.random.default_rng(seed)
     axes = [np.linspace(-1, 1, size, dtype=np.float32) for size in shape]
     labels = np.zeros(shape, np.uint8)
-    centre = generator.uniform(-0.3, 0.3, len(shape))
+    center = generator.uniform(-0.3, 0.3, len(shape))
     for label in range(1, num_classes):
         radii = extent * generator.uniform(0.8, 1.5, len(shape)) * (num_classes - label) / (num_classes - 1) + 0.05
-        terms = [((axis - c) / r) ** 2 for axis, c, r in zip(axes, centre, radii, strict=True)]
+        terms = [((axis - c) / r) ** 2 for axis, c, r in zip(axes, center, radii, strict=True)]
         labels[sum(np.ix_(*terms)) < 1] = label
     return labels
 

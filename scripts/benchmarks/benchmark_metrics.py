@@ -122,7 +122,7 @@ def measure(folder: Path) -> None:
 
     start = time.perf_counter()
     case = Case("case0", folder / "predictions" / "case0.nii.gz", folder / "references" / "case0.nii.gz")
-    rows = measure_case(case, EvaluationSettings(classes=named_classes("kidney,tumour"))).rows
+    rows = measure_case(case, EvaluationSettings(classes=named_classes("kidney,tumor"))).rows
     seconds = time.perf_counter() - start
     # ru_maxrss would be that of the process which started this one, if that was larger.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

@@ -21,7 +21,7 @@ _PARALLEL_FROM = 1 << 20
 def normalized_distance(labels: Array, spacing: Sequence[float] | None = None, backend: str = "auto") -> Array:
     """Normalized distance d̂: distance to the nearest voxel of another label, divided by the largest one of the label.
 
-    d̂_i = d_i / max_{k: label_k = label_i} d_k, with d_i the Euclidean distance between voxel centres. Exact.
+    d̂_i = d_i / max_{k: label_k = label_i} d_k, with d_i the Euclidean distance between voxel centers. Exact.
 
     Args:
         labels: integers >= 0 of any integer, boolean or floating type, 2-D or 3-D, any memory layout.

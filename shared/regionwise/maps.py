@@ -31,7 +31,7 @@ def region_wise_map(
     boundary (outside c for a voxel of c, in c for all others), as SciPy's distance_transform_edt measures it:
 
     - rrw: -d̂_i if c = y_i, else 1 (Eq. 4; Valverde & Tohka 2022)
-    - boundary: -d_ic if c = y_i, else +d_ic (Eq. 3, not normalised; Kervadec et al. 2019); 0 for a class that is
+    - boundary: -d_ic if c = y_i, else +d_ic (Eq. 3, not normalized; Kervadec et al. 2019); 0 for a class that is
       absent or fills the array, because it has no boundary
     - hausdorff_one_sided: the same with d_ic squared (Karimi & Salcudean 2019, the side of the reference)
     - active_contour: 0 if c = y_i, else 1 (Chen et al. 2019, without the length term)

@@ -57,11 +57,11 @@ def test_predictions_are_measured_by_class_and_region(tmp_path, data):
     rows, summary = evaluate_brats(tmp_path, data, regions="brats", about={"fold": 0})
     assert (tmp_path / "out" / "report.html").is_file()
     dice = {(row["case"], row["structure"]): float(row["dice"]) for row in rows}
-    assert dice["a", "enhancing tumour"] == dice["a", "WT"] == 1
-    assert dice["b", "enhancing tumour"] == 0.5  # half of its 2 x 2 x 2 voxels are met
+    assert dice["a", "enhancing tumor"] == dice["a", "WT"] == 1
+    assert dice["b", "enhancing tumor"] == 0.5  # half of its 2 x 2 x 2 voxels are met
     assert dice["b", "WT"] == pytest.approx(5 / 6)
     assert {row["group"] for row in rows} == {"HGG"}
-    assert {"edema", "enhancing tumour", "necrotic core", "WT", "TC", "ET"} <= {row["structure"] for row in rows}
+    assert {"edema", "enhancing tumor", "necrotic core", "WT", "TC", "ET"} <= {row["structure"] for row in rows}
     assert summary["n_cases"] == 2
 
 

@@ -45,7 +45,7 @@ BAD_VALUES = {
     "largest_component": [1, ["a"], [0]],
     "protocol": ["papre", []],
     "regions": ["foo", 3, []],
-    "train#dataset#labelled_slices_only": [None],
+    "train#dataset#labeled_slices_only": [None],
     "train#trainer#compile": ["true", 0],
 }
 

@@ -99,7 +99,7 @@ def test_every_window_can_be_drawn(make):
     assert columns == list(range(10 - 4 + 1))
 
 
-def test_a_smaller_image_is_centred_in_zeros(make):
+def test_a_smaller_image_is_centered_in_zeros(make):
     sample = make((12, 13), foreground_fraction=1)[0]
     inside = np.s_[:, 2:10, 1:11]
     assert np.count_nonzero(sample["image"][inside]) == 8 * 10
@@ -128,13 +128,13 @@ def holds(dataset, label, count=400):
 
 
 def test_foreground_is_as_frequent_as_asked_for(make):
-    """Of one-voxel patches, each is of a labelled voxel exactly if it was drawn from the foreground, or by chance."""
+    """Of one-voxel patches, each is of a labeled voxel exactly if it was drawn from the foreground, or by chance."""
     by_chance = np.count_nonzero(blocks()) / blocks().size
     for fraction in (0.0, 0.33, 1.0):
         dataset = make((1, 1), foreground_fraction=fraction)
-        labelled = np.mean([float(dataset[index]["label"][0]) > 0 for index in range(1500)])
+        labeled = np.mean([float(dataset[index]["label"][0]) > 0 for index in range(1500)])
         expected = fraction + (1 - fraction) * by_chance
-        assert abs(labelled - expected) < 4 * np.sqrt(0.25 / 1500), (fraction, labelled, expected)
+        assert abs(labeled - expected) < 4 * np.sqrt(0.25 / 1500), (fraction, labeled, expected)
 
 
 def test_classes_are_drawn_evenly_however_small(make):
@@ -149,10 +149,10 @@ def test_a_foreground_patch_holds_its_voxel_also_at_the_border(make):
     assert all(bool(dataset[index]["label"][0].any()) for index in range(200))
 
 
-def test_labelled_slices_only(make):
+def test_labeled_slices_only(make):
     assert holds(make((8, 10), foreground_fraction=0), 1) < 0.7  # half of the slices are empty
-    assert holds(make((8, 10), foreground_fraction=0, labelled_slices_only=True), 1) == 1
-    in_3d = make((8, 10, 1), foreground_fraction=0, labelled_slices_only=True)
+    assert holds(make((8, 10), foreground_fraction=0, labeled_slices_only=True), 1) == 1
+    in_3d = make((8, 10, 1), foreground_fraction=0, labeled_slices_only=True)
     assert holds(in_3d, 1) < 0.7  # a setting of the paper's slices alone
 
 

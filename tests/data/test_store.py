@@ -37,7 +37,7 @@ def test_arrays_are_stored_with_the_slice_axis_first(tmp_path, item):
     assert case.label.shape == (4, 8, 10) and case.label.dtype == np.uint8
     assert np.array_equal(case.image[0], image.transpose(2, 0, 1).astype(np.float16))
     assert np.array_equal(case.label, blocks().transpose(2, 0, 1))
-    assert case.labelled_slices.tolist() == [1, 2]
+    assert case.labeled_slices.tolist() == [1, 2]
     about = json.loads((case.folder / "case.json").read_text())
     assert about == {"case_id": "a", "shape": [4, 8, 10], "spacing_mm": [5.0, 2.0, 1.0], "slice_axis": 2}
 
@@ -69,7 +69,7 @@ def test_the_distance_is_that_of_the_volume_in_mm(tmp_path, item):
 def test_the_distance_is_that_of_the_resampled_labels(tmp_path, item):
     resampled = Compose([LoadCased(), Spacingd(["image", "label"], (2, 2, -1), mode=["bilinear", "nearest"])])
     (case,) = preprocess([item], resampled, tmp_path / "cache")
-    assert case.label.shape == (4, 8, 6)  # 10 voxels of 1 mm span 9 mm: 6 of 2 mm from the centre of the first
+    assert case.label.shape == (4, 8, 6)  # 10 voxels of 1 mm span 9 mm: 6 of 2 mm from the center of the first
     expected = normalized_distance(np.ascontiguousarray(case.label), spacing=(5.0, 2.0, 2.0))
     assert np.array_equal(case.distance, expected.astype(np.float16))
 
@@ -90,7 +90,7 @@ def test_a_case_without_labels_has_no_foreground(tmp_path):
     item = write_files(tmp_path, "a", np.zeros(SHAPE, np.uint8))
     (case,) = preprocess([item], read_only(), tmp_path / "cache")
     assert case.foreground == {}
-    assert case.labelled_slices.tolist() == []
+    assert case.labeled_slices.tolist() == []
     assert np.all(case.distance == 1)
 
 

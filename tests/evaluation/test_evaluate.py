@@ -89,9 +89,9 @@ def test_regions_and_label_map(tmp_path):
     folders = write_pairs(tmp_path, {"a": (labels, labels), "b": (cube(2), labels)})
     evaluate(*folders, tmp_path / "out", regions="brats", workers=1)
     found = summary_of(tmp_path / "out")
-    assert list(found["structures"]) == ["necrotic core", "edema", "enhancing tumour", "WT", "TC", "ET"]
+    assert list(found["structures"]) == ["necrotic core", "edema", "enhancing tumor", "WT", "TC", "ET"]
     assert found["label_map"] == {"4": 3}
-    # b finds one of two cubes: Dice of the whole tumour 2 * 64 / (64 + 128).
+    # b finds one of two cubes: Dice of the whole tumor 2 * 64 / (64 + 128).
     row = next(row for row in rows_of(tmp_path / "out") if (row["case"], row["structure"]) == ("b", "WT"))
     assert float(row["dice"]) == pytest.approx(2 / 3)
     assert found["structures"]["ET"]["FN"] == 1
@@ -118,7 +118,7 @@ def test_groups_are_reported_by_themselves(tmp_path):
     assert of_one["groups"] == {}  # it would say all of it twice
 
 
-def test_paper_protocol_looks_at_labelled_slices_only(tmp_path):
+def test_paper_protocol_looks_at_labeled_slices_only(tmp_path):
     prediction = cube(2) + cube(8)  # the second cube lies in slices without a label
     folders = write_pairs(tmp_path, {"a": (prediction, cube(2))})
     evaluate(*folders, tmp_path / "full", workers=1)

@@ -77,8 +77,8 @@ def test_weighted_cross_entropy_by_hand():
     log_p = torch.log_softmax(logits, 1)[0, :, 0]
     expected = -(1.0 * log_p[0, 0] + 0.5 * log_p[0, 1] + 1.0 * log_p[1, 2]) / 3
     torch.testing.assert_close(make_loss("wce_rrw")(logits, labels), expected)
-    emphasised = -(1.0 * log_p[0, 0] + 0.5 * log_p[0, 1] + 4.0 * log_p[1, 2]) / 3
-    torch.testing.assert_close(make_loss("wce_rrw", class_weights=(1.0, 4.0))(logits, labels), emphasised)
+    emphasized = -(1.0 * log_p[0, 0] + 0.5 * log_p[0, 1] + 4.0 * log_p[1, 2]) / 3
+    torch.testing.assert_close(make_loss("wce_rrw", class_weights=(1.0, 4.0))(logits, labels), emphasized)
 
 
 def test_options_reach_the_map():

@@ -18,7 +18,7 @@ def test_boundary_of_a_solid_square_is_its_ring():
     assert np.array_equal(boundary(mask), expected)
 
 
-def test_boundary_counts_only_face_neighbours_as_outside():
+def test_boundary_counts_only_face_neighbors_as_outside():
     mask = np.ones((3, 3), bool)
     mask[0, 0] = False
     # Pixel (1, 1) touches the hole by its corner only.

@@ -123,7 +123,7 @@ def test_the_loss_is_that_of_each_level_with_nnunets_weights(make_trainer, confi
     torch.testing.assert_close(trainer.loss(outputs, batch["target"]), expected, check_dtype=False)
 
 
-def test_the_papers_optimiser(make_trainer):
+def test_the_papers_optimizer(make_trainer):
     trainer = make_trainer("nnUNetTrainerRRW")
     trainer.initialize()
     group = trainer.optimizer.param_groups[0]

@@ -80,7 +80,7 @@ def test_labels_come_back_from_the_segmentation_on_the_voxels_of_the_source(slic
     scan, affine = series.scan(slice_axis)
     labels = np.random.default_rng(2).integers(0, 3, scan.shape).astype(np.uint8)
     write_volume(tmp_path / "labels.nii.gz", labels, affine)
-    classes = {1: "kidney", 2: "tumour"}
+    classes = {1: "kidney", 2: "tumor"}
     segmentation = make_segmentation(series, tmp_path / "labels.nii.gz", classes, slice_axis, "kits_rrw", "0.1.0")
     segmentation.save_as(tmp_path / "segmentation.dcm")
     read = highdicom.seg.segread(tmp_path / "segmentation.dcm")

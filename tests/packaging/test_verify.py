@@ -88,7 +88,7 @@ def broken_weights(file, target):
     return repack(file, target, {"models/model.pt": stream.getvalue()})
 
 
-def no_licence(file, target):
+def no_license(file, target):
     return repack(file, target, {"LICENSE": None})
 
 
@@ -108,7 +108,7 @@ BAD = {
     "models/model.pt is not a readable checkpoint of tensors (Weights only load failed": pickled_weights,
     "models/model.pt is not a readable checkpoint of tensors (Weights only": plain_pickle,
     "models/model.pt: a is not finite": broken_weights,
-    "the bundle has no LICENSE": no_licence,
+    "the bundle has no LICENSE": no_license,
     "configs/inference.json names regionwise; inference must run with plain MONAI": needs_us,
 }
 

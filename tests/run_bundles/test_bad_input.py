@@ -168,7 +168,10 @@ SETTINGS = {
     "a switch in place of a folder": ({"output_dir": "True"}, "expected --output_dir to be a path, found True"),
     "an unknown action": ({"on_collapse": "halt"}, "expected --on_collapse to be 'warn' or 'stop', found 'halt'"),
     "an exponent out of range": ({"loss": "rrw:q=2"}, "Loss 'rrw:q=2': expected 0 < q <= 1, found q=2.0"),
-    "an annealed loss misspelt": ({"loss": "rrw:anneled"}, "Unknown loss 'rrw:anneled'; did you mean 'rrw:annealed'?"),
+    "a misspelled annealing": (
+        {"loss": "rrw:anneled"},
+        "Unknown loss 'rrw:anneled'; did you mean 'rrw:annealed'?",
+    ),
     "a switch that is none": ({"resume": "maybe"}, "expected --resume to be true or false, found 'maybe'"),
 }
 

@@ -40,7 +40,7 @@ DATASET_FACTS = {
         "train#datalist#subset",
         "train#preprocessing#transforms",
         "train#augmentation#thick_slice_axis",
-        "train#dataset#labelled_slices_only",
+        "train#dataset#labeled_slices_only",
     },
     "inference": {
         *NETWORK_FACTS,

@@ -24,8 +24,8 @@ from .running import (
 
 CLASSES = {
     "acdc": {"RV", "myocardium", "LV"},
-    "brats": {"necrotic core", "edema", "enhancing tumour", "WT", "TC", "ET"},
-    "kits": {"kidney", "tumour"},
+    "brats": {"necrotic core", "edema", "enhancing tumor", "WT", "TC", "ET"},
+    "kits": {"kidney", "tumor"},
     "hippocampus": {"anterior", "posterior"},
 }
 
@@ -99,7 +99,7 @@ def test_the_dice_is_that_of_the_files(trained, judged):
     out = judged("kits")
     for row in rows_of(out):
         case = next(case for case in validation_cases(trained("kits")) if case["case_id"] == row["case"])
-        label = {"kidney": 1, "tumour": 2}[row["structure"]]
+        label = {"kidney": 1, "tumor": 2}[row["structure"]]
         predicted = read_labels(out / "predictions" / f"{row['case']}.nii.gz").array == label
         reference = read_labels(case["label"]).array == label
         both = 2 * np.count_nonzero(predicted & reference)
@@ -152,7 +152,7 @@ def test_an_unknown_protocol_is_refused(trained, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_papers_protocol_counts_labelled_slices_only(trained, tmp_path):
+def test_the_papers_protocol_counts_labeled_slices_only(trained, tmp_path):
     run = trained("kits")
     assert evaluate_here(run, tmp_path, protocol="paper").status == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -215,7 +215,7 @@ def test_real_hearts_say_what_they_lack(real_data, trained, tmp_path):
         assert_fits(path, scan, 3)
 
 
-def test_a_real_tumour_goes_through_reader_and_network(real_data, trained, tmp_path):
+def test_a_real_tumor_goes_through_reader_and_network(real_data, trained, tmp_path):
     run = trained("brats")
     data = real_data / "msd_task01_crops"
     settings = {"section": "all", "data#subset": "all", "tta": "false", "patch_size": [152, 144]}

@@ -56,9 +56,9 @@ def test_one_loss_of_each_family_trains(hearts, tmp_path, loss):
     assert (tmp_path / "model.pt").is_file()
 
 
-# Unnormalised distances are large in the background and small in thin structures, which these losses learn late: four
+# Unnormalized distances are large in the background and small in thin structures, which these losses learn late: four
 # get 12 epochs instead of 8, and two of them emphasis as well, without which 8 epochs end at Dice 0.22. The weights
-# were found by trying on this phantom. The normalised, rectified map is given neither.
+# were found by trying on this phantom. The normalized, rectified map is given neither.
 EMPHASIS = [1, 50, 50, 50]
 LEARNS_LATE = {
     "boundary": {},

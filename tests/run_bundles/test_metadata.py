@@ -73,7 +73,7 @@ def test_the_bundles_name_the_same_versions():
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
-def test_the_bundle_holds_its_licences_and_its_card(bundle):
+def test_the_bundle_holds_its_licenses_and_its_card(bundle):
     folder = config(bundle, "metadata").parents[1]
     assert "Apache License" in (folder / "LICENSE").read_text()
     assert "not a medical device" in (folder / "docs" / "README.md").read_text().lower()

@@ -53,7 +53,7 @@ def test_monai_label_trains_and_finds_the_weights(packed, tmp_path, monkeypatch)
     small = repack(packed, tmp_path / "small.zip", {"configs/train.json": json.dumps(train | seconds).encode()})
     root = unpack(small.rename(tmp_path / packed.name), tmp_path / "model")
     before = (root / "models" / "model.pt").read_bytes()
-    data = [labelled_scan(tmp_path / f"case{number}", number) for number in range(3)]
+    data = [labeled_scan(tmp_path / f"case{number}", number) for number in range(3)]
     monkeypatch.syspath_prepend(str(root))
     config = ConfigParser.load_config_file(str(root / "configs" / "train.json"))
     loader = {"_target_": "CheckpointLoader", "load_path": str(root / "models" / "model.pt"), "strict": False}
@@ -76,7 +76,7 @@ def test_monai_label_trains_and_finds_the_weights(packed, tmp_path, monkeypatch)
     ConfigParser({"network_def": network}).get_parsed_content("network_def").load_state_dict(weights, strict=True)
 
 
-def labelled_scan(stem, seed):
+def labeled_scan(stem, seed):
     """Write a scan and its labels in ACDC's classes, and return an item of a plain datalist."""
     generator = np.random.default_rng(seed)
     labels = np.zeros((40, 36, 4), dtype=np.uint8)

@@ -98,7 +98,7 @@ def test_a_damaged_last_state_is_refused(trained, tmp_path):
 OTHERS = {
     "patch_size": "[32,32]",
     "foreground_fraction": 0.9,
-    "train#dataset#labelled_slices_only": "true",
+    "train#dataset#labeled_slices_only": "true",
     "gradient_norm": 1,
     "train#preprocessing#transforms#1#pixdim": "[4.0,4.0,-1]",
     "val_interval": 2,

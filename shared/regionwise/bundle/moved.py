@@ -15,7 +15,7 @@ MOVED_IDS = {
     "compile": "--train#trainer#compile True",
     "dataset_name": "the name stands in train#datalist, or in data",
     "in_channels": "--network_def#in_channels",
-    "labelled_slices_only": "--train#dataset#labelled_slices_only",
+    "labelled_slices_only": "--train#dataset#labeled_slices_only",
     "map": "--distance precomputed (was volume) or on_the_fly (was batch)",
     "mirror": "--tta",
     "plan": "values in place; the other dimensions are an overlay, configs/spatial_3d.json or spatial_2d.json",
@@ -23,5 +23,6 @@ MOVED_IDS = {
     "rank": "torchrun and configs/multi_gpu_train.json",
     "spatial_dims": "it is the number of --patch_size's axes; see configs/spatial_3d.json or spatial_2d.json",
     "subset": "--train#datalist#subset, in evaluate.json --data#subset",
+    "train#dataset#labelled_slices_only": "--train#dataset#labeled_slices_only",
     "world_size": "torchrun and configs/multi_gpu_train.json",
 }

@@ -132,7 +132,7 @@ RULES: dict[str, tuple[str, Check]] = {
     "largest_component": ("a list of classes", _is_list(_is_whole(1), empty=True)),
     "protocol": (f"one of {', '.join(PROTOCOLS)}", _is_one_of(*PROTOCOLS)),
     "regions": (f"one of {', '.join(REGIONS)}, or null", _or_null(_is_one_of(*REGIONS))),
-    "train#dataset#labelled_slices_only": FLAG,
+    "train#dataset#labeled_slices_only": FLAG,
     "train#trainer#compile": ("True or False", lambda value: isinstance(value, bool)),
 }
 

@@ -38,8 +38,8 @@ class PatchDataset(Dataset):
         patch_size: two numbers for slices, three for volumes, in the files' axis order.
         distance: ``precomputed`` once per volume in 3-D, or ``on_the_fly`` by the loss from the labels of the batch.
         augmentation: random dictionary transform of a sample; seeded per sample.
-        foreground_fraction: probability that a patch is centred on a labelled voxel of a class drawn evenly.
-        labelled_slices_only: draw the other slices from those that hold a label (the paper's KiTS set-up; 2-D only).
+        foreground_fraction: probability that a patch is centered on a labeled voxel of a class drawn evenly.
+        labeled_slices_only: draw the other slices from those that hold a label (the paper's KiTS set-up; 2-D only).
         slice_axis: spatial axis of the files that slices are perpendicular to.
         seed: of the whole stream.
         num_workers: processes for the preprocessing.
@@ -54,7 +54,7 @@ class PatchDataset(Dataset):
         distance: str = "precomputed",
         augmentation: Callable | None = None,
         foreground_fraction: float = 0.33,
-        labelled_slices_only: bool | str = False,
+        labeled_slices_only: bool | str = False,
         slice_axis: int = 2,
         seed: int = 0,
         num_workers: int = 0,
@@ -69,7 +69,7 @@ class PatchDataset(Dataset):
         self.distance = distance
         self.augmentation = augmentation
         self.foreground_fraction = foreground_fraction
-        self.labelled_slices_only = as_flag(labelled_slices_only, "labelled_slices_only") and len(patch_size) == 2
+        self.labeled_slices_only = as_flag(labeled_slices_only, "labeled_slices_only") and len(patch_size) == 2
         self.seed = seed
 
     @property
@@ -102,20 +102,20 @@ class PatchDataset(Dataset):
         self, case: StoredCase, shape: Sequence[int], random: np.random.Generator
     ) -> tuple[tuple[int, int], ...]:
         size = (1, *self.patch_size) if len(self.patch_size) == 2 else self.patch_size
-        # A start may be negative where the image is smaller than the patch: the image is then centred in it.
+        # A start may be negative where the image is smaller than the patch: the image is then centered in it.
         start = [
             int(random.integers(full - part + 1)) if full >= part else -((part - full) // 2)
             for full, part in zip(shape, size, strict=True)
         ]
         if random.random() < self.foreground_fraction and case.foreground:
             voxels = case.foreground[int(random.choice(list(case.foreground)))]
-            centre = voxels[random.integers(len(voxels))]
+            center = voxels[random.integers(len(voxels))]
             start = [
                 int(np.clip(middle - part // 2, 0, full - part)) if full >= part else first
-                for middle, part, full, first in zip(centre, size, shape, start, strict=True)
+                for middle, part, full, first in zip(center, size, shape, start, strict=True)
             ]
-        elif self.labelled_slices_only and len(case.labelled_slices):
-            start[0] = int(random.choice(case.labelled_slices))
+        elif self.labeled_slices_only and len(case.labeled_slices):
+            start[0] = int(random.choice(case.labeled_slices))
         return tuple((first, first + part) for first, part in zip(start, size, strict=True))
 
 

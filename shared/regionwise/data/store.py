@@ -55,7 +55,7 @@ class StoredCase:
 
     @property
     def distance(self) -> np.ndarray:
-        """Return the normalised distance of the 3-D labels, float16 (*spatial), slice axis first."""
+        """Return the normalized distance of the 3-D labels, float16 (*spatial), slice axis first."""
         return self._map("distance")
 
     @cached_property
@@ -79,7 +79,7 @@ class StoredCase:
         return {int(label): rows[rows[:, 0] == label, 1:] for label in np.unique(rows[:, 0])}
 
     @cached_property
-    def labelled_slices(self) -> np.ndarray:
+    def labeled_slices(self) -> np.ndarray:
         """Return the indices of the slices that hold a label, int32 (n,)."""
         return np.load(self.folder / "labelled_slices.npy")
 

@@ -8,9 +8,9 @@ from ..errors import InputError, did_you_mean
 from .case import Case, dataset_folder, existing, wrong_layout
 
 NAME = "BraTS"
-LABELS = {0: "background", 1: "necrotic core", 2: "edema", 3: "enhancing tumour"}
+LABELS = {0: "background", 1: "necrotic core", 2: "edema", 3: "enhancing tumor"}
 ALIASES = {4: 3}
-"""Until 2021 the enhancing tumour is 4 in the files and 3 is not used."""
+"""Until 2021 the enhancing tumor is 4 in the files and 3 is not used."""
 MODALITIES = ("t2", "t1", "t1ce", "flair")
 """The order of the image files, hence of the network's input channels (the paper's)."""
 LAYOUT = (

@@ -9,7 +9,7 @@ from ..errors import InputError
 
 
 class Case(TypedDict):
-    """One labelled scan.
+    """One labeled scan.
 
     Attributes:
         case_id: unique in its dataset; the name its prediction gets.

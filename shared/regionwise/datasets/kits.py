@@ -7,7 +7,7 @@ from pathlib import Path
 from .case import Case, dataset_folder, existing, wrong_layout
 
 NAME = "KiTS19"
-LABELS = {0: "background", 1: "kidney", 2: "tumour"}
+LABELS = {0: "background", 1: "kidney", 2: "tumor"}
 ALIASES: dict[int, int] = {}
 LAYOUT = "case_NNNNN/{imaging,segmentation}.nii.gz, directly or under data/"
 FIRST_TEST_CASE = 210
@@ -18,7 +18,7 @@ def find_subjects(dataset_dir: str | os.PathLike | None) -> list[Path]:
     """Return the case folders, sorted; those of the test set (from 210 on, without a label) are not cases.
 
     Raises:
-        InputError: the folder is missing, empty or holds no labelled cases.
+        InputError: the folder is missing, empty or holds no labeled cases.
     """
     root = dataset_folder(dataset_dir, NAME, LAYOUT)
     root = root / "data" if (root / "data").is_dir() else root

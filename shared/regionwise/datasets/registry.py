@@ -41,7 +41,7 @@ def find_subjects(dataset: str, dataset_dir: str | os.PathLike | None, subset: s
 
 
 def read_cases(dataset: str, dataset_dir: str | os.PathLike | None, subset: str | None = None) -> list[Case]:
-    """List the labelled cases of a dataset as downloaded. Files are looked for, not read.
+    """List the labeled cases of a dataset as downloaded. Files are looked for, not read.
 
     Args:
         dataset: ``acdc``, ``brats``, ``kits`` or ``msd``.

@@ -17,7 +17,7 @@ from ..metrics import (
 )
 from ..nifti import Volume, check_header, read_header
 from .cases import Case
-from .reading import labelled_slices, voxel_ml
+from .reading import labeled_slices, voxel_ml
 from .settings import EvaluationSettings
 from .structures import Structure
 
@@ -106,7 +106,7 @@ class ProbabilityFile:
         if not largest_move_voxels(self.header.affine, reference.affine, shape) <= AFFINE_TOLERANCE_VOXELS:
             raise InputError(f"the affines of {self.path} and {reference.path} differ")
         self.n_classes = self.header.shape[-1]
-        self._kept = labelled_slices(reference.array) if settings.protocol == "paper" else slice(None)
+        self._kept = labeled_slices(reference.array) if settings.protocol == "paper" else slice(None)
         self.truth = reference.array[self._kept]
 
     def probability(self, label: int) -> np.ndarray:

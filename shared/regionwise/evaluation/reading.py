@@ -28,8 +28,8 @@ def read_pair(case: Case, settings: EvaluationSettings) -> tuple[Volume, Volume]
     volumes = (_with_mapped_labels(read_labels(path), settings) for path, _ in headers)
     prediction, reference = volumes
     if settings.protocol == "paper":
-        # Set to background rather than cut out: distances between slices stay true where labelled slices are apart.
-        prediction.array[~labelled_slices(reference.array)] = 0
+        # Set to background rather than cut out: distances between slices stay true where labeled slices are apart.
+        prediction.array[~labeled_slices(reference.array)] = 0
     return prediction, reference
 
 
@@ -53,7 +53,7 @@ def check_same_grid(prediction: tuple[Path, nib.Nifti1Image], reference: tuple[P
         )
 
 
-def labelled_slices(reference: np.ndarray) -> np.ndarray:
+def labeled_slices(reference: np.ndarray) -> np.ndarray:
     """Which slices along the first axis hold a label, as a bool vector."""
     return reference.any(axis=tuple(range(1, reference.ndim)))
 

@@ -79,7 +79,7 @@ class StreamingSliceInferer(Inferer):
     Args:
         roi_size: window in the slice.
         spatial_dim: axis the slices are perpendicular to.
-        overlap: of neighbouring windows.
+        overlap: of neighboring windows.
         slices: how many go through together.
         probabilities: return float32 probabilities (B, K, *spatial) instead of uint8 labels (B, 1, *spatial).
     """
@@ -119,7 +119,7 @@ class VolumeInferer(SlidingWindowInferer):
 
     Args:
         roi_size: window.
-        overlap: of neighbouring windows.
+        overlap: of neighboring windows.
         probabilities: return float32 probabilities instead of uint8 labels.
     """
 
@@ -152,7 +152,7 @@ def make_inferer(
         roi_size: window of the network: two numbers for slices, three for volumes, in the axis order of the volume.
         slice_axis: axis of the volume that slices are perpendicular to.
         probabilities: return probabilities instead of labels.
-        overlap: of neighbouring windows.
+        overlap: of neighboring windows.
         precision: what the network computes in; None for what it has.
     """
     if len(roi_size) == 2:

@@ -16,7 +16,7 @@ class RegionWiseTrainer(nnUNetTrainerVanillaAdam):
     A region-wise loss is linear in the probabilities: its gradient vanishes where the softmax is saturated, also where
     it is wrong (the annealed forms keep one). nnU-Net's step (SGD, 0.01, momentum 0.99) led there; README.md has the
     figures. All trainers have the
-    one optimiser, so that a comparison of theirs is one of losses.
+    one optimizer, so that a comparison of theirs is one of losses.
 
     The super() calls let it be combined with other variants:
     ``class nnUNetTrainerRRW_100epochs(nnUNetTrainerRRW, nnUNetTrainer_100epochs)``.

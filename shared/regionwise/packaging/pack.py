@@ -71,7 +71,7 @@ def pack(
 ) -> None:
     """Pack a bundle with trained weights as OUT/NAME_vVERSION.zip; the same input gives the same bytes.
 
-    In it: configurations with the run's network written in, docs, licence, models/model.pt (weights without the
+    In it: configurations with the run's network written in, docs, license, models/model.pt (weights without the
     deep-supervision heads), the package for fine-tuning, metadata with exact versions, the evaluation in the model
     card, checksums. Refused: an evaluation that is missing, weights that do not fit, a path of this machine or
     patient data in any file, a version that is already in OUT with other content.
@@ -138,7 +138,7 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
 
 
 def _sources(folder: Path) -> dict[str, bytes]:
-    """Return the files of the repository's bundle that are packed: configs, docs, licence."""
+    """Return the files of the repository's bundle that are packed: configs, docs, license."""
     files = [folder / "LICENSE", *sorted((folder / "configs").rglob("*")), *sorted((folder / "docs").rglob("*"))]
     # The weights are of one network: the overlay of the other number of axes stays behind.
     files = [file for file in files if file.is_file() and file.name not in OVERLAYS]

@@ -147,7 +147,7 @@ def _image(
     for index, value in signal.items():
         look[index] = value * rng.uniform(0.85, 1.15)
     image = look[tissue] * (1 + 0.05 * smooth_noise(rng, tissue.shape, 1.2))
-    # Edema fades: where there is less water its signal is close to that of grey matter.
+    # Edema fades: where there is less water its signal is close to that of gray matter.
     image = np.where(tissue == EDEMA, image * (1 + 0.14 * smooth_noise(rng, tissue.shape, 2.5)), image)
     if modality in ("t2", "flair"):
         image[lesions] = look[EDEMA] * rng.uniform(0.85, 1)

@@ -93,7 +93,7 @@ class Plane:
 
     Attributes:
         t: position along the axis: 0 at the base, 1 at the apex of the cavity.
-        u: mm from the left ventricle's center towards the right ventricle, (rows, columns).
+        u: mm from the left ventricle's center toward the right ventricle, (rows, columns).
         v: mm across that, (rows, columns).
         cavity: radius of the left cavity at the base, mm.
         outer: radius of the myocardium at the base, mm.
@@ -101,7 +101,7 @@ class Plane:
 
     def __init__(self, heart: Heart, phase: str, x: np.ndarray, y: np.ndarray, height_mm: float) -> None:
         systole = phase == "ES"
-        # The base moves towards the apex in systole, so the first slices then show the atria.
+        # The base moves toward the apex in systole, so the first slices then show the atria.
         self.t = (height_mm - (0.13 * heart.length if systole else 0)) / (heart.length * (0.85 if systole else 1))
         center = heart.center + heart.tilt * np.clip(self.t, 0, 1)
         x, y, cosine, sine = x - center[0], y - center[1], np.cos(heart.septum), np.sin(heart.septum)

@@ -63,7 +63,7 @@ def _render(
 ) -> tuple[np.ndarray, np.ndarray]:
     shape = np.broadcast_shapes(x.shape, y.shape, z.shape)
     csf, grey, white = rng.uniform(0.1, 0.25), rng.uniform(0.5, 0.68), rng.uniform(0.85, 1.0)
-    # Gyri: bands of grey matter with a dark sulcus in their middle.
+    # Gyri: bands of gray matter with a dark sulcus in their middle.
     fold = smooth_noise(rng, shape, 3.5 / spacing_mm)
     image = np.full(shape, white)
     image[np.abs(fold) < 0.55] = grey
@@ -73,12 +73,12 @@ def _render(
     back, length = -y.max() + rng.uniform(3, 6), rng.uniform(36, 41)
     s = (y - back) / length
     bend, drop = rng.uniform(3, 7), rng.uniform(15, 21)
-    centre_x = rng.uniform(-3, 3) + bend * (2 * s - 1) ** 2 - bend / 2
-    centre_z = rng.uniform(-1, 1) + drop * (0.5 - s) + 2.5 * np.sin(2 * np.pi * s)
+    center_x = rng.uniform(-3, 3) + bend * (2 * s - 1) ** 2 - bend / 2
+    center_z = rng.uniform(-1, 1) + drop * (0.5 - s) + 2.5 * np.sin(2 * np.pi * s)
     # Thin at the tail, thick at the head, closed at both ends.
     taper = np.sqrt(np.clip(1 - np.abs(2 * s - 1) ** 4, 1e-6, 1))
     width = rng.uniform(0.9, 1.15) * (5.0 + 2.4 * np.clip(s, 0, 1) ** 1.5) * taper
-    u, v = (x - centre_x) / (1.1 * width), (z - centre_z) / (0.75 * width)
+    u, v = (x - center_x) / (1.1 * width), (z - center_z) / (0.75 * width)
     radius = np.hypot(u, v) * np.exp(0.08 * smooth_noise(rng, shape, 2.5 / spacing_mm))
     along = np.broadcast_to((s > 0) & (s < 1), shape)
     image[along & (radius < 1.3)] = white
@@ -86,7 +86,7 @@ def _render(
     # The parahippocampal gyrus below and the amygdala in front have the hippocampus' own signal.
     image[along & (np.hypot(u + 0.4, v + 2.1) < 0.85)] = 1.03 * grey
     front = back + length
-    amygdala = ((x - 1) / 8) ** 2 + ((y - front + 1) / 7) ** 2 + ((z - centre_z.min() - 10) / 6) ** 2 < 1
+    amygdala = ((x - 1) / 8) ** 2 + ((y - front + 1) / 7) ** 2 + ((z - center_z.min() - 10) / 6) ** 2 < 1
     image[amygdala & ~(along & (radius < 1.1))] = grey
     hippocampus = along & (radius < 1)
     image[hippocampus] = grey

@@ -44,7 +44,7 @@ def paint_thorax(
         look: the signals.
         heart: the heart that has to fit inside.
         rng: the source of randomness; a generator in the same state paints the same chest at another ``t``.
-        u: mm from the left ventricle's center towards the right ventricle, (rows, columns); the chest's front.
+        u: mm from the left ventricle's center toward the right ventricle, (rows, columns); the chest's front.
         v: mm across that, (rows, columns).
         t: position along the heart's axis, 0 at its base and 1 at its apex.
 
@@ -119,7 +119,7 @@ def _abdomen(
     t: float,
     depth: np.ndarray,
 ) -> None:
-    """Paint liver with its vessels, spleen, stomach and bowel below the diaphragm, which rises towards the apex."""
+    """Paint liver with its vessels, spleen, stomach and bowel below the diaphragm, which rises toward the apex."""
     floor = heart.cavity + heart.wall + rng.uniform(2, 12)
     inside = depth > rng.uniform(24, 32)
     reach = rng.uniform(75, 95)

@@ -26,7 +26,7 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = No
     Rotation +-180 deg (p .2; in 3-D +-30 deg), scaling .7-1.4 (p .2), Gaussian noise of variance up to 0.1 (p .1), blur
     sigma .5-1 (p .2), brightness x.75-1.25 (p .15), contrast .75-1.25 (p .15), low-resolution simulation .5-1 (p .25),
     gamma .7-1.5 inverted (p .1) and plain (p .3), mirroring on every axis (p .5 each). The label channels move with
-    nearest-neighbour sampling: d-hat stays the value of a voxel of that class. What comes in from outside the image is
+    nearest-neighbor sampling: d-hat stays the value of a voxel of that class. What comes in from outside the image is
     background with d-hat 0.
 
     Args:

@@ -24,7 +24,7 @@ LAST_WEIGHTS = "model_last.pt"
 class Checkpoints:
     """Handler that saves after every epoch and, with ``resume``, goes on where the last save was.
 
-    Writes, each atomically: ``last.pt`` (everything: network, optimiser, scheduler, scaler, epoch, best metric, other
+    Writes, each atomically: ``last.pt`` (everything: network, optimizer, scheduler, scaler, epoch, best metric, other
     handlers with a state) and the weights for inference: ``model.pt`` (best validation so far) and ``model_last.pt``.
 
     Attach it last, so that the epoch it saves is complete: after validation and the learning-rate step.
@@ -32,7 +32,7 @@ class Checkpoints:
     Args:
         folder: where the files go.
         network: the network that is trained.
-        optimizer: its optimiser.
+        optimizer: its optimizer.
         scheduler: learning-rate scheduler.
         sampler: `regionwise.data.StreamSampler` whose position is set on resuming.
         batch_size: samples an iteration, of this process.

@@ -34,7 +34,7 @@ class ValidationHandler(MonaiValidationHandler):
 
 
 class GradientClipping:
-    """Clip the norm of all gradients together before each optimiser step.
+    """Clip the norm of all gradients together before each optimizer step.
 
     Args:
         max_norm: largest Euclidean norm; nnU-Net uses 12.

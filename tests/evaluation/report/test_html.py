@@ -91,15 +91,15 @@ def test_worst_cases_come_first_and_perfect_ones_are_no_worst_cases(report):
     assert "Missed." in section
 
 
-def test_pictures_show_false_positives_and_negatives_in_their_colours(report):
+def test_pictures_show_false_positives_and_negatives_in_their_colors(report):
     text = report.read_text()
     case = text[text.index("case &lt;0&gt; &amp; co</a>: ") :]
     png = re.search(r"base64,([^\"]+)", case).group(1)
     rgb = imread(io.BytesIO(base64.b64decode(png)))[..., :3] * 255
-    colours = {(230, 159, 0): 0, (86, 180, 233): 0, (0, 158, 115): 0}
-    for colour in colours:
-        colours[colour] = int((np.abs(rgb - colour).sum(axis=-1) < 180).sum())
-    assert all(count > 50 for count in colours.values())
+    colors = {(230, 159, 0): 0, (86, 180, 233): 0, (0, 158, 115): 0}
+    for color in colors:
+        colors[color] = int((np.abs(rgb - color).sum(axis=-1) < 180).sum())
+    assert all(count > 50 for count in colors.values())
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH; the report is then only checked as a file")

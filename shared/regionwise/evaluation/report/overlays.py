@@ -153,9 +153,9 @@ def _window(scan: np.ndarray) -> tuple[float, float]:
 
 
 def _color(prediction: np.ndarray, reference: np.ndarray, scan: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Return RGB: the scan in grey, errors in color, agreement as a veil."""
-    grey = np.clip((scan - window[0]) / (window[1] - window[0]), 0, 1) * 200
-    rgb = np.repeat(grey[..., None], 3, axis=-1)
+    """Return RGB: the scan in gray, errors in color, agreement as a veil."""
+    gray = np.clip((scan - window[0]) / (window[1] - window[0]), 0, 1) * 200
+    rgb = np.repeat(gray[..., None], 3, axis=-1)
     parts = (
         (prediction & reference, AGREED, 0.45),
         (prediction & ~reference, FALSE_POSITIVE, 0.8),

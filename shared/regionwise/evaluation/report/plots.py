@@ -17,7 +17,7 @@ from ..metric_info import metric
 
 # Okabe and Ito's colors, which people with any color vision can tell apart.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-GREY = "#555555"
+GRAY = "#555555"
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "regionwise",
@@ -25,7 +25,7 @@ STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": GREY,
+    "axes.edgecolor": GRAY,
     "axes.titlesize": 9.5,
     "axes.axisbelow": True,
     "axes.titlelocation": "left",
@@ -45,7 +45,7 @@ def box_plot(rows: Sequence[Row], name: str) -> str:
         for place, structure in enumerate(names):
             own = [row for row in rows if row["structure"] == structure]
             values = [row[name] for row in own]
-            lines = {part: {"color": GREY} for part in ("boxprops", "whiskerprops", "capprops")}
+            lines = {part: {"color": GRAY} for part in ("boxprops", "whiskerprops", "capprops")}
             median = {"color": "black", "linewidth": 1.6}
             axes.boxplot(
                 values,
@@ -90,7 +90,7 @@ def bland_altman(rows: Sequence[Row], structure: str) -> str:
     with matplotlib.rc_context(STYLE):
         axes = _axes(height=2.9)
         _points(axes, own, means, errors, COLORS[0])
-        axes.axhline(0, color=GREY, linewidth=0.8)
+        axes.axhline(0, color=GRAY, linewidth=0.8)
         axes.axhline(bias, color=COLORS[1], linewidth=1.4)
         for limit in (bias - 1.96 * spread, bias + 1.96 * spread) if spread else ():
             axes.axhline(limit, color=COLORS[1], linewidth=1, linestyle="--")
@@ -104,7 +104,7 @@ def reliability_diagram(title: str, pooled: Mapping[str, Any]) -> str:
     """Reliability diagram: observed frequency against stated probability; a dot's area is its share of the voxels."""
     with matplotlib.rc_context(STYLE):
         axes = _axes(height=3.4)
-        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle="--")
+        axes.plot([0, 1], [0, 1], color=GRAY, linewidth=0.8, linestyle="--")
         filled = [index for index, count in enumerate(pooled["count"]) if count]
         x = [pooled["mean_probability"][index] for index in filled]
         y = [pooled["frequency"][index] for index in filled]
