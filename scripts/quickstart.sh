@@ -32,7 +32,7 @@ case "$dataset" in
     hippocampus) phantom="msd --subjects 24" settings="--num_workers 1" ;;
     *) fail "Unknown dataset '$dataset'; choices: acdc, brats, kits, hippocampus" ;;
 esac
-[ -z "$data" ] || [ -d "$data" ] || fail "Expected a folder with the dataset at $data, found none"
+[ -z "$data" ] || [ -d "$data" ] || fail "Expected a folder with the dataset at $data, not found"
 out="${out:-quickstart/$dataset}"
 bundle="bundles/${dataset}_rrw/configs"
 

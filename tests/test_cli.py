@@ -64,7 +64,7 @@ def test_a_commands_integer_is_the_exit_status(own):
     ("words", "message"),
     [
         (["greet", "you", "--times", "0"], "expected times >= 1, found 0"),
-        (["great"], "there is no command 'great'; did you mean 'greet'? choices: greet, crash, fill, wait"),
+        (["great"], "Unknown command 'great'; did you mean 'greet'? choices: greet, crash, fill, wait"),
         (["greet", "you", "--nme", "you"], "'greet' has no option --nme; did you mean 'name'? choices: "),
         (["greet"], "'greet' needs --name; see python -m regionwise greet --help"),
         (["fill"], "Not a directory: /dev/null/file"),
@@ -132,7 +132,7 @@ def test_the_module_runs():
     command = [sys.executable, "-m", "regionwise", "lnt"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 1
-    assert result.stderr.startswith("error: there is no command 'lnt'; did you mean 'lint'?")
+    assert result.stderr.startswith("error: Unknown command 'lnt'; did you mean 'lint'?")
     assert result.stderr.count("\n") == 1
 
 
@@ -159,14 +159,14 @@ BAD_VALUES = {
     f"{EVALUATE} --split": "expected a value after --split, found nothing",
     f"{EVALUATE} --split --skip_bad": "expected a value after --split, found --skip_bad",
     f"{EVALUATE} --out P": "'evaluate' got --out twice; give it once",
-    "evaluate --predictions 5 --references 6 --out 7": "expected a folder .*at 6, found none",
+    "evaluate --predictions 5 --references 6 --out 7": "expected a folder .*at 6, not found",
     "evaluate --predictions P --references R --out=": "expected --out to be .*, found an empty text",
     "evaluate --predictions P --references R": "'evaluate' needs --out; see python -m regionwise evaluate --help",
     f"{COMPARE} --permutations x": "expected --permutations to be an integer.*, found 'x'",
     f"{COMPARE} --level x": "expected --level to be a number.*, found 'x'",
     f"{COMPARE} --seed x": "expected --seed to be an integer.*, found 'x'",
     "compare --results 5 6 --out O": "5",
-    "check --dataset [acdc] --dir D": r"there is no dataset '\[acdc\]'",
+    "check --dataset [acdc] --dir D": r"Unknown dataset '\[acdc\]'",
     "check --dataset acdc --dir 5": "expected .* 5",
     "check --dataset acdc --dir D --strict maybe": "expected --strict to be true or false, found 'maybe'",
     "phantom --dataset [acdc] --out O": r"Unknown dataset '\[acdc\]'",

@@ -124,7 +124,7 @@ def test_command_takes_a_single_slice(tmp_path, capsys):
             "expected --output to end in .png, .pdf or .svg, got picture.gif",
         ),
         (["labels.nii.gz", "--num_classes", "2"], "expected labels from 0 to 1, found 3"),
-        (["missing.nii.gz"], "expected a NIfTI file at missing.nii.gz, found none"),
+        (["missing.nii.gz"], "expected a NIfTI file at missing.nii.gz, not found"),
     ],
 )
 def test_command_says_what_it_cannot_use(tmp_path, monkeypatch, capsys, options, message):

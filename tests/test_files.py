@@ -125,7 +125,7 @@ def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path):
         (b"{", r"a\.json is not JSON \(Expecting property name .*\); download it again"),
         (b"\xff\xfe", r"a\.json is not JSON \('utf-8' codec .*\); download it again"),
         (b"[" * 100_000, r"a\.json is not JSON \(maximum recursion depth exceeded.*\); download it again"),
-        (None, r"expected a JSON file at .*a\.json, found none; download it again"),
+        (None, r"expected a JSON file at .*a\.json, not found; download it again"),
     ],
 )
 def test_what_is_no_json_is_one_line(tmp_path, content, message):

@@ -197,5 +197,5 @@ def test_what_a_stream_holds_beyond_the_voxels_is_checked_but_not_kept(tmp_path)
     damaged = bytearray(path.read_bytes())
     damaged[-6] ^= 1
     path.write_bytes(damaged)
-    with pytest.raises(InputError, match=r"damaged or truncated .*copy it again"):
+    with pytest.raises(InputError, match=r"damaged or truncated .*re-copy or re-download it"):
         read_image(path)

@@ -68,13 +68,13 @@ def test_complex_voxels_are_no_labels(tmp_path):
 
 @pytest.mark.parametrize("read", [read_header, read_image, read_labels])
 def test_a_missing_file_is_named(tmp_path, read):
-    with pytest.raises(InputError, match=r"expected a NIfTI file at .*nothing\.nii\.gz, found none"):
+    with pytest.raises(InputError, match=r"expected a NIfTI file at .*nothing\.nii\.gz, not found"):
         read(tmp_path / "nothing.nii.gz")
 
 
 def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(b"not a scan"))
-    with pytest.raises(InputError, match=r"a.nii.gz is not a readable NIfTI file \(.*\); copy it again"):
+    with pytest.raises(InputError, match=r"a.nii.gz is not a readable NIfTI file \(.*\); re-copy or re-download it"):
         read_image(tmp_path / "a.nii.gz")
 
 

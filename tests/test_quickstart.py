@@ -20,7 +20,7 @@ def quickstart(*options):
         (["--dataset"], "Option --dataset needs a value; usage: "),
         (["--dataset", "--out", "x"], "Option --dataset needs a value; usage: "),
         (["--dataset", "heart"], "Unknown dataset 'heart'; choices: acdc, brats, kits, hippocampus"),
-        (["--data", "/nowhere"], "Expected a folder with the dataset at /nowhere, found none"),
+        (["--data", "/nowhere"], "Expected a folder with the dataset at /nowhere, not found"),
     ],
 )
 def test_wrong_options_are_one_line(options, message):

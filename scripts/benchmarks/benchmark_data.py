@@ -5,8 +5,8 @@ python scripts/benchmarks/benchmark_data.py [--quick] [--markdown] [--only TEXT]
 
 Ours: the bundle's dataset. The rivals: MONAI's `CacheDataset` of the same preprocessed volumes and distances, a crop of
 one slice, and the same random transforms. Each sample is made in a loader's process with one thread, as in training;
-rivals take turns. The crop at random places asks less of the rival than ours does (every third patch of ours is centered
-on a labeled voxel); `RandCropByPosNegLabeld` does the same.
+rivals take turns. The crop at random places asks less of the rival than ours does (every third patch of ours is
+centered on a labeled voxel); `RandCropByPosNegLabeld` does the same.
 """
 
 import argparse

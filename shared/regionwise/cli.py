@@ -67,7 +67,7 @@ def _run(words: Sequence[str]) -> int:
         return 0
     command, options = words[0], words[1:]
     if command not in COMMANDS:
-        raise InputError(f"there is no command '{command}'; {did_you_mean(command, COMMANDS)}")
+        raise InputError(f"Unknown command '{command}'; {did_you_mean(command, COMMANDS)}")
     if "-h" in options or "--help" in options:
         print(_help(command))
         return 0

@@ -95,7 +95,7 @@ def test_an_evaluation_says_what_it_is_of():
 
 @pytest.mark.parametrize("read", [run_settings, network_settings, evaluation_settings])
 def test_outside_a_configuration_there_is_nothing_to_read(read):
-    with pytest.raises(RuntimeError, match="there is no configuration"):
+    with pytest.raises(RuntimeError, match="no configuration"):
         read()
 
 

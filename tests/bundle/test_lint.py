@@ -41,7 +41,7 @@ def test_each_problem_is_a_line_and_the_status_is_1(config, capsys):
 def test_a_missing_file_names_the_one_that_was_meant(config):
     path = config()
     (problem,) = find_problems([path.replace("train", "trian")], {})
-    assert problem.endswith("trian.json, found none; did you mean 'train.json'? choices: train.json")
+    assert problem.endswith("trian.json, not found; did you mean 'train.json'? choices: train.json")
 
 
 def test_what_is_no_json(config):

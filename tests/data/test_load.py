@@ -38,7 +38,7 @@ def test_the_label_is_not_read_where_it_is_not_asked_for(tmp_path):
     item = write_case(tmp_path, "a")
     (tmp_path / "a_gt.nii.gz").unlink()
     assert LoadCased("image", "msd")(item)["label"] == item["label"]
-    with pytest.raises(InputError, match=r"expected a NIfTI file at .*a_gt\.nii\.gz, found none"):
+    with pytest.raises(InputError, match=r"expected a NIfTI file at .*a_gt\.nii\.gz, not found"):
         LoadCased(["image", "label"], "msd")(item)
 
 

@@ -243,7 +243,9 @@ def test_what_a_killed_process_leaves_is_not_read(tmp_path, item):
 def test_a_bad_case_is_named_and_the_others_are_kept(tmp_path, num_workers):
     items = [write_files(tmp_path / "data", name, seed=seed) for seed, name in enumerate("abc")]
     (tmp_path / "data" / "b.nii.gz").write_bytes((tmp_path / "data" / "b.nii.gz").read_bytes()[:-30])
-    with pytest.raises(InputError, match=r"^.*b\.nii\.gz is damaged or truncated \([^\n]*\); copy it again$"):
+    with pytest.raises(
+        InputError, match=r"^.*b\.nii\.gz is damaged or truncated \([^\n]*\); re-copy or re-download it$"
+    ):
         preprocess(items, read_only(), tmp_path / "cache", num_workers=num_workers)
     assert [name[0] for name in entries(tmp_path / "cache")] == ["a", "c"]
 
@@ -257,7 +259,7 @@ def test_several_bad_cases_are_counted(tmp_path):
 def test_a_missing_file_is_found_before_anything_is_computed(tmp_path):
     items = [write_files(tmp_path / "data", name) for name in "ab"]
     (tmp_path / "data" / "b_gt.nii.gz").unlink()
-    with pytest.raises(InputError, match=r"expected a file at .*b_gt\.nii\.gz, found none"):
+    with pytest.raises(InputError, match=r"expected a file at .*b_gt\.nii\.gz, not found"):
         preprocess(items, read_only(), tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 

@@ -38,7 +38,7 @@ def test_subsets(tmp_path, subset, expected):
 
 
 def test_an_unknown_subset(tmp_path):
-    with pytest.raises(InputError, match=r"there is no BraTS subset 'HG'; did you mean 'HGG'\? choices: HGG, LGG, all"):
+    with pytest.raises(InputError, match=r"Unknown BraTS subset 'HG'; did you mean 'HGG'\? choices: HGG, LGG, all"):
         read_cases("brats", tmp_path, "HG")
 
 

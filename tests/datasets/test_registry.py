@@ -44,9 +44,7 @@ def test_a_folder_of_something_else(dataset, tmp_path):
 
 
 def test_an_unknown_dataset(tmp_path):
-    with pytest.raises(
-        InputError, match=r"there is no dataset 'kit'; did you mean 'kits'\? choices: acdc, brats, kits"
-    ):
+    with pytest.raises(InputError, match=r"Unknown dataset 'kit'; did you mean 'kits'\? choices: acdc, brats, kits"):
         read_cases("kit", tmp_path)
 
 

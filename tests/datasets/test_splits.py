@@ -154,7 +154,7 @@ def test_the_datalist_of_a_config(real_data):
 
 
 def test_an_unknown_section(tmp_path):
-    with pytest.raises(InputError, match="there is no section 'test'; choices: train, val, all"):
+    with pytest.raises(InputError, match="Unknown section 'test'; choices: train, val, all"):
         datalist("acdc", tmp_path, "test")
 
 

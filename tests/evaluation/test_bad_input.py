@@ -121,7 +121,7 @@ def test_no_common_case(folders, tmp_path):
 
 
 def test_missing_and_empty_folders(folders, tmp_path):
-    with pytest.raises(InputError, match=r"expected a folder of NIfTI files at .*nowhere, found none"):
+    with pytest.raises(InputError, match=r"expected a folder of NIfTI files at .*nowhere, not found"):
         evaluate(tmp_path / "nowhere", folders[1], tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"expected NIfTI files \(.nii.gz, .nii\) in .*empty, found none"):

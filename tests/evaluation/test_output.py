@@ -196,7 +196,7 @@ def test_empty_label_maps_without_classes_raise(tmp_path):
 
 
 def test_a_name_that_no_label_has_raises_once_labels_are_known(tmp_path, folders):
-    refused(tmp_path, "there is no structure 'class 7'", *folders, tmp_path / "out", lesions="class 7")
+    refused(tmp_path, "Unknown structure 'class 7'", *folders, tmp_path / "out", lesions="class 7")
 
 
 def test_an_image_of_one_row_is_measured(tmp_path):

@@ -99,7 +99,7 @@ def test_each_checkpoint_is_loaded_into_a_copy(tmp_path):
 def test_a_member_that_cannot_be_loaded_fails_the_ensemble(tmp_path):
     good = tmp_path / "good.pt"
     torch.save(network().state_dict(), good)
-    with pytest.raises(InputError, match=r"expected a checkpoint at .*missing\.pt, found none"):
+    with pytest.raises(InputError, match=r"expected a checkpoint at .*missing\.pt, not found"):
         load_ensemble(network(), [str(good), str(tmp_path / "missing.pt")])
     other = tmp_path / "other.pt"
     torch.save(network(3).state_dict(), other)

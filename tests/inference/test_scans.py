@@ -33,7 +33,7 @@ def test_modalities_are_in_the_order_of_the_channels(tmp_path):
 
 def test_a_missing_modality_is_named(tmp_path):
     touch(tmp_path, "x_t1.nii.gz", "x_t2.nii.gz", "x_flair.nii.gz")
-    with pytest.raises(InputError, match=r"expected .*x_t1ce\.nii\.gz, found none"):
+    with pytest.raises(InputError, match=r"expected .*x_t1ce\.nii\.gz, not found"):
         scans(str(tmp_path), "brats")
 
 

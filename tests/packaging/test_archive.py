@@ -126,7 +126,7 @@ def test_a_flipped_bit_is_refused(packed_zip, tmp_path):
 
 
 def test_what_is_no_packed_bundle_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"expected a packed bundle .* at .*nowhere.zip, found none"):
+    with pytest.raises(InputError, match=r"expected a packed bundle .* at .*nowhere.zip, not found"):
         read_bundle(tmp_path / "nowhere.zip")
     with pytest.raises(InputError, match=r"expected one NAME_vVERSION.sha256 in .*, found none; pack the bundle first"):
         read_bundle(tmp_path)

@@ -88,7 +88,7 @@ def test_a_bundle_that_was_tampered_with_is_not_pulled(packed_zip, store, tmp_pa
     ("arguments", "message"),
     [
         ({}, r"expected a pushed bundle in .*store, found none"),
-        ({"name": "acdc_rrw"}, r"there is no acdc_rrw in .*store; there are none"),
+        ({"name": "acdc_rrw"}, r"acdc_rrw not found in .*store; there are none"),
     ],
 )
 def test_an_empty_folder_is_named(arguments, message, store, tmp_path):
@@ -98,7 +98,7 @@ def test_an_empty_folder_is_named(arguments, message, store, tmp_path):
 
 def test_a_version_that_is_not_there_is_named(packed_zip, store, tmp_path):
     push(str(packed_zip), str(store))
-    with pytest.raises(InputError, match=r"there is no acdc_rrw 2.0 in .*; there are 0.1.0"):
+    with pytest.raises(InputError, match=r"acdc_rrw 2.0 not found in .*; there are 0.1.0"):
         pull(str(store), str(tmp_path / "out"), version="2.0")
 
 
@@ -178,5 +178,5 @@ def test_no_network_is_one_line(hub, packed_zip, monkeypatch, tmp_path):
 
 
 def test_push_needs_the_zip(store, tmp_path):
-    with pytest.raises(InputError, match=r"expected a packed bundle .* found none"):
+    with pytest.raises(InputError, match=r"expected a packed bundle .* not found"):
         push(str(Path("nowhere.zip")), str(store))

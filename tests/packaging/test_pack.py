@@ -132,7 +132,7 @@ def test_a_checkpoint_without_its_network_is_refused(source, run, tmp_path):
     (run / "network.json").unlink()
     with pytest.raises(InputError, match=r"expected network.json beside .*model.pt; the training writes it"):
         pack(str(source), str(run), str(tmp_path / "dist"))
-    with pytest.raises(InputError, match=r"expected a checkpoint at .*, found none; train first"):
+    with pytest.raises(InputError, match=r"expected a checkpoint at .*, not found; train first"):
         pack(str(source), str(tmp_path / "nowhere"), str(tmp_path / "dist"))
 
 
@@ -224,7 +224,7 @@ EVIL = "$__import__('os').system('touch PWNED')"
         (network_of() | {"patch_size": "@imports"}, r"expected plain values in .*network.json"),
         (network_of(filters="many"), r"network.json describes no network"),
         (network_of(act_name={"_target_": "run_cmd"}), r"names network_def#act_name#_target_: run_cmd, which is not"),
-        ({"network_def": {}}, r"expected the network \(network_def\) in .*network.json, found none"),
+        ({"network_def": {}}, r"expected the network \(network_def\) in .*network.json, not found"),
         ([], r"expected an object in .*network.json, found \[\]"),
         ("", r"expected an object in .*network.json"),
     ],

@@ -53,7 +53,7 @@ def training(bundle: str, **settings: Any) -> dict[str, Any]:
     return {**TINY, **grid, **SPLIT[bundle], **settings}
 
 
-def judging(bundle: str, **settings: Any) -> dict[str, Any]:
+def evaluation_overrides(bundle: str, **settings: Any) -> dict[str, Any]:
     """Return the overrides of the evaluation that fits `training`."""
     return {"num_workers": 0, "device": "cpu", "amp": False, **GRID[bundle], **SPLIT[bundle], **settings}
 
@@ -190,7 +190,9 @@ def evaluate_here(run: Run, out: Path, /, *more_files: Path, run_id: str = "eval
         "args_file": run.folder / "network.json",
         **settings,
     }
-    return run_here(*arguments(run_id, config(run.bundle, "evaluate"), *more_files, **judging(run.bundle, **overrides)))
+    return run_here(
+        *arguments(run_id, config(run.bundle, "evaluate"), *more_files, **evaluation_overrides(run.bundle, **overrides))
+    )
 
 
 def infer_here(run: Run, scan: Path, out: Path, /, *more_files: Path, **settings: Any) -> Result:

@@ -12,8 +12,8 @@ from .running import (
     arguments,
     config,
     evaluate_here,
+    evaluation_overrides,
     half_written,
-    judging,
     run_here,
     run_process,
     train_here,
@@ -191,7 +191,7 @@ def test_a_number_is_the_name_of_a_folder(trained, tmp_path, monkeypatch):
     other = train_here("hippocampus", run.data, 5, 2.5, **settings)
     assert other.result.status == 0, other.result.err
     assert (tmp_path / "5" / "model.pt").is_file() and (tmp_path / "2.5").is_dir()
-    given = judging("hippocampus", **settings, dataset_dir=run.data, output_dir=6, checkpoint="5/model.pt")
+    given = evaluation_overrides("hippocampus", **settings, dataset_dir=run.data, output_dir=6, checkpoint="5/model.pt")
     given["args_file"] = "5/network.json"
     result = run_here(*arguments("evaluating", config("hippocampus", "evaluate"), **given))
     assert result.status == 0, result.err
@@ -225,9 +225,9 @@ def test_a_loss_that_is_not_finite_ends_the_training(trained, tmp_path):
 
 
 EVALUATIONS = {
-    "a checkpoint that is not there": ({"checkpoint": "none.pt"}, "expected a checkpoint at none.pt, found none"),
+    "a checkpoint that is not there": ({"checkpoint": "none.pt"}, "expected a checkpoint at none.pt, not found"),
     "a checkpoint that does not fit": ({"network_def#filters": "[8,16,32,48]"}, "does not fit the network: "),
-    "an unknown section": ({"section": "tset"}, "there is no section 'tset'"),
+    "an unknown section": ({"section": "tset"}, "Unknown section 'tset'"),
     "regions of other data": ({"regions": "brats"}, "expected --regions null for the classes of msd, found 'brats'"),
     "a class that is not there": (
         {"largest_component": "[9]"},

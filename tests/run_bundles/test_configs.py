@@ -13,7 +13,7 @@ from monai.bundle.reference_resolver import ReferenceResolver
 from regionwise.bundle.lint import find_problems
 from regionwise.packaging.packed_configs import json_bytes
 
-from .running import BUNDLES, config, judging
+from .running import BUNDLES, config, evaluation_overrides
 
 PAPER = ("acdc", "brats", "kits")
 NAMES = ("train", "inference", "evaluate", "ensemble", "multi_gpu_train")
@@ -226,11 +226,11 @@ def for_the_image(transform: dict) -> dict:
 @pytest.mark.parametrize("bundle", BUNDLES)
 def test_training_evaluation_and_inference_preprocess_alike(bundle):
     training = read(bundle, "train")["train"]["preprocessing"]["transforms"]
-    judging, inference = (read(bundle, name)["preprocessing"]["transforms"] for name in ("evaluate", "inference"))
-    loaders = [transforms[0]["_target_"] for transforms in (training, judging, inference)]
+    evaluation, inference = (read(bundle, name)["preprocessing"]["transforms"] for name in ("evaluate", "inference"))
+    loaders = [transforms[0]["_target_"] for transforms in (training, evaluation, inference)]
     assert loaders == ["regionwise.data.LoadCased"] * 2 + ["LoadImaged"]
     assert inference[1] == {"_target_": "EnsureChannelFirstd", "keys": "image"}
-    assert [for_the_image(transform) for transform in training[1:]] == judging[1:] == inference[2:]
+    assert [for_the_image(transform) for transform in training[1:]] == evaluation[1:] == inference[2:]
     assert read(bundle, "train")["validate"]["preprocessing"] == "@train#preprocessing"
 
 
@@ -292,7 +292,7 @@ def test_the_ids_are_those_of_the_model_zoo(trained, tmp_path, monkeypatch, bund
     overrides = {
         "train": {**run.settings, **folders},
         "inference": {**used, "input": str(run.data)},
-        "evaluate": {**judging(bundle), **used, "dataset_dir": str(run.data)},
+        "evaluate": {**evaluation_overrides(bundle), **used, "dataset_dir": str(run.data)},
     }[name]
     file = str(config(bundle, name))
     workflow = ConfigWorkflow(file, workflow_type=kind, logging_file=False, **overrides)

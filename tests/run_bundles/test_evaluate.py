@@ -16,8 +16,8 @@ from .running import (
     arguments,
     config,
     evaluate_here,
+    evaluation_overrides,
     half_written,
-    judging,
     run_process,
     train_here,
 )
@@ -53,13 +53,13 @@ def assert_fits(prediction, scan, classes):
 
 
 @pytest.fixture(scope="module")
-def judged(trained, tmp_path_factory):
+def evaluated(trained, tmp_path_factory):
     """Return a function that gives the folder of a bundle's evaluation with its default settings."""
     folders = {}
 
     def get(bundle):
         if bundle not in folders:
-            folders[bundle] = tmp_path_factory.mktemp(f"judged_{bundle}")
+            folders[bundle] = tmp_path_factory.mktemp(f"evaluated_{bundle}")
             result = evaluate_here(trained(bundle), folders[bundle])
             assert result.status == 0, result.err
         return folders[bundle]
@@ -74,8 +74,8 @@ def predictions(out):
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
-def test_each_validation_case_is_segmented_in_its_space_and_judged(trained, judged, bundle):
-    out, cases = judged(bundle), validation_cases(trained(bundle))
+def test_each_validation_case_is_segmented_in_its_space_and_evaluated(trained, evaluated, bundle):
+    out, cases = evaluated(bundle), validation_cases(trained(bundle))
     assert {path.name for path in (out / "predictions").iterdir()} == {f"{c['case_id']}.nii.gz" for c in cases}
     for case in cases:
         scan = case["image"] if isinstance(case["image"], str) else case["image"][0]
@@ -89,14 +89,14 @@ def test_each_validation_case_is_segmented_in_its_space_and_judged(trained, judg
     assert half_written(out) == []
 
 
-def test_the_groups_of_the_heart_are_its_phases(judged):
-    groups = {(row["case"], row["group"]) for row in rows_of(judged("acdc"))}
+def test_the_groups_of_the_heart_are_its_phases(evaluated):
+    groups = {(row["case"], row["group"]) for row in rows_of(evaluated("acdc"))}
     assert ("patient001_frame01", "ED") in groups
     assert {group for _, group in groups} == {"ED", "ES"}
 
 
-def test_the_dice_is_that_of_the_files(trained, judged):
-    out = judged("kits")
+def test_the_dice_is_that_of_the_files(trained, evaluated):
+    out = evaluated("kits")
     for row in rows_of(out):
         case = next(case for case in validation_cases(trained("kits")) if case["case_id"] == row["case"])
         label = {"kidney": 1, "tumor": 2}[row["structure"]]
@@ -118,12 +118,12 @@ def test_probabilities_are_written_on_request_and_agree_with_the_labels(trained,
         assert np.array_equal(probabilities.argmax(-1), labels)
 
 
-def test_mirroring_changes_the_prediction_and_an_ensemble_of_one_twice_does_not(trained, judged, tmp_path):
+def test_mirroring_changes_the_prediction_and_an_ensemble_of_one_twice_does_not(trained, evaluated, tmp_path):
     run = trained("hippocampus")
     files = f"['{run.folder / 'model.pt'}','{run.folder / 'model_last.pt'}']"
     assert evaluate_here(run, tmp_path / "plain", tta="false", **WITHOUT_REPORT).status == 0
     assert evaluate_here(run, tmp_path / "twice", checkpoint=files, **WITHOUT_REPORT).status == 0
-    mirrored = predictions(judged("hippocampus"))
+    mirrored = predictions(evaluated("hippocampus"))
     assert np.array_equal(mirrored, predictions(tmp_path / "twice"))
     assert not np.array_equal(mirrored, predictions(tmp_path / "plain"))
 
@@ -167,7 +167,7 @@ def test_the_papers_protocol_counts_labeled_slices_only(trained, tmp_path):
     assert float(row["dice"]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_3d_network_is_judged_with_its_own_settings(trained, tmp_path):
+def test_a_3d_network_is_evaluated_with_its_own_settings(trained, tmp_path):
     run = trained("hippocampus")
     settings = {"patch_size": [32, 48, 32], "batch_size": 1, "iterations_per_epoch": 1}
     volume = train_here("hippocampus", run.data, tmp_path / "run", run.cache, **settings)
@@ -179,7 +179,7 @@ def test_a_3d_network_is_judged_with_its_own_settings(trained, tmp_path):
     assert "does not fit the network" in other.error
 
 
-def test_the_cases_of_the_training_can_be_judged_too(trained, tmp_path):
+def test_the_cases_of_the_training_can_be_evaluated_too(trained, tmp_path):
     assert evaluate_here(trained("hippocampus"), tmp_path, section="all", **WITHOUT_REPORT).status == 0
     names = {path.name for path in (tmp_path / "predictions").iterdir()}
     assert names == {f"hippocampus_00{number}.nii.gz" for number in range(1, 5)}
@@ -187,7 +187,7 @@ def test_the_cases_of_the_training_can_be_judged_too(trained, tmp_path):
 
 def test_the_command_in_a_process_of_its_own_from_the_bundles_folder(trained, tmp_path):
     run = trained("acdc")
-    given = judging(
+    given = evaluation_overrides(
         "acdc",
         dataset_dir=run.data,
         output_dir=tmp_path,

@@ -66,7 +66,7 @@ def test_a_folder_is_segmented_flat(trained, tmp_path, bundle):
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
-def test_inference_gives_what_the_evaluation_judges(trained, tmp_path, bundle):
+def test_inference_gives_what_the_evaluation_measures(trained, tmp_path, bundle):
     """The same network and preprocessing from MONAI's classes alone and from ours, without mirroring.
 
     In one window, since where windows overlap MONAI averages logits and ours, as an ensemble has to, probabilities.
@@ -77,13 +77,13 @@ def test_inference_gives_what_the_evaluation_judges(trained, tmp_path, bundle):
     run = trained(bundle)
     window = {"patch_size": [64, 64]}
     settings = {"tta": "false", "save_probabilities": "true", "run": "['$@evaluator.run()']", **window}
-    assert evaluate_here(run, tmp_path / "judged", **settings).status == 0
-    for path in sorted((tmp_path / "judged" / "predictions").iterdir())[:2]:
+    assert evaluate_here(run, tmp_path / "evaluated", **settings).status == 0
+    for path in sorted((tmp_path / "evaluated" / "predictions").iterdir())[:2]:
         name = path.name.removesuffix(".nii.gz")
         scan = next(s for s in scans_of(bundle, run.data) if name in str(s))
         assert infer_here(run, scan, tmp_path / name, **window).status == 0
         first, second = (read_labels(file).array for file in (path, tmp_path / name / scan.name))
-        probabilities = nib.load(tmp_path / "judged" / "probabilities" / path.name).get_fdata(dtype=np.float32)
+        probabilities = nib.load(tmp_path / "evaluated" / "probabilities" / path.name).get_fdata(dtype=np.float32)
         second_best, best = np.sort(probabilities[first != second], axis=-1)[:, -2:].T
         assert np.all(best - second_best < rounding), f"{np.count_nonzero(first != second)} labels differ"
 
@@ -102,16 +102,16 @@ def test_a_3d_network_infers(trained, tmp_path):
 def test_predicting_without_labels_gives_what_the_evaluation_predicts(trained, tmp_path, bundle):
     run = trained(bundle)
     settings = {"save_probabilities": "true", "run": "['$@evaluator.run()']"}
-    assert evaluate_here(run, tmp_path / "judged", **settings).status == 0
-    judged = sorted((tmp_path / "judged" / "predictions").iterdir())[0]
-    name = judged.name.removesuffix(".nii.gz")
+    assert evaluate_here(run, tmp_path / "evaluated", **settings).status == 0
+    evaluated = sorted((tmp_path / "evaluated" / "predictions").iterdir())[0]
+    name = evaluated.name.removesuffix(".nii.gz")
     scan = next(s for s in scans_of(bundle, run.data) if name in str(s))
     settings = {"run_id": "predicting", "input": scan, "save_probabilities": "true"}
     result = evaluate_here(run, tmp_path / "out", config(bundle, "ensemble"), **settings)
     assert result.status == 0, result.err
     (written,) = (tmp_path / "out" / "predictions").iterdir()
-    assert written.name == judged.name
-    assert np.array_equal(read_labels(written).array, read_labels(judged).array)
+    assert written.name == evaluated.name
+    assert np.array_equal(read_labels(written).array, read_labels(evaluated).array)
     assert codes(written) == codes(scan)
     (probabilities,) = (tmp_path / "out" / "probabilities").iterdir()
     assert nib.load(probabilities).shape == (*nib.load(scan).shape, 4)

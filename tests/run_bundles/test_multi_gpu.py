@@ -15,7 +15,7 @@ from .running import (
     arguments,
     config,
     evaluate_here,
-    judging,
+    evaluation_overrides,
     run_here,
     run_process,
     training,
@@ -41,7 +41,7 @@ def figures(out):
 def test_without_torchrun_it_says_how_to_start(phantoms, tmp_path, bundle):
     for run_id, name, settings in (
         ("training", "train", training(bundle)),
-        ("evaluating", "evaluate", judging(bundle)),
+        ("evaluating", "evaluate", evaluation_overrides(bundle)),
     ):
         settings.pop("device")
         given = {**settings, "dataset_dir": phantoms[bundle], "output_dir": tmp_path}
@@ -143,7 +143,7 @@ def test_other_samples_or_gradients_would_be_seen(alone, tmp_path, monkeypatch, 
 def test_two_processes_evaluate_as_one(trained, tmp_path):
     run = trained("acdc")
     assert evaluate_here(run, tmp_path / "one", tta="false").status == 0
-    given = judging(
+    given = evaluation_overrides(
         "acdc",
         dataset_dir=run.data,
         output_dir=tmp_path / "two",

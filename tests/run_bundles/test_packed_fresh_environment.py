@@ -64,7 +64,7 @@ def test_inference_and_fine_tuning_in_a_fresh_environment(tmp_path):
     assert result.returncode == 0, result.stderr
     assert json.loads((root / "finetuned" / "network.json").read_text())["patch_size"] == [32, 32]
 
-    arguments = ("--checkpoint", root / "finetuned" / "model.pt", "--num_workers", "0", "--output_dir", "judged")
+    arguments = ("--checkpoint", root / "finetuned" / "model.pt", "--num_workers", "0", "--output_dir", "evaluated")
     result = run(python, empty, *bundle, "evaluating", "--config_file", config / "evaluate.json", *data, *arguments)
     assert result.returncode == 0, result.stderr
-    assert (empty / "judged" / "summary.json").is_file()
+    assert (empty / "evaluated" / "summary.json").is_file()

@@ -62,7 +62,7 @@ class Evil:
 
 
 BAD = {
-    r"expected a checkpoint at .*a\.pt, found none; train first or pass --checkpoint FILE": None,
+    r"expected a checkpoint at .*a\.pt, not found; train first or pass --checkpoint FILE": None,
     r"a\.pt is not a readable checkpoint of tensors \(": b"half a file",
     r"expected the weights of a network in .*a\.pt, found list": [torch.ones(2)],
     r"expected the weights of a network in .*a\.pt, found dict": {"a": 1},

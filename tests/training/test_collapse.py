@@ -65,7 +65,7 @@ class Script:
 
     def __init__(self, epochs, state=None, start=0, labels=LABELS, decollated=False, epoch_length=10, **settings):
         self.labels, self.decollated = labels, decollated
-        self.trainer, self.evaluator = Engine(self.step), Engine(self.judge)
+        self.trainer, self.evaluator = Engine(self.step), Engine(self.evaluate)
         self.evaluator.state.best_metric, self.evaluator.state.best_metric_epoch = 0.5, 2
         self.epochs = epochs
 
@@ -96,7 +96,7 @@ class Script:
             return output
         return [{"pred": p, "label": t, "loss": output["loss"]} for p, t in zip(logits, target, strict=True)]
 
-    def judge(self, engine, _):
+    def evaluate(self, engine, _):
         return [{"pred": p, "label": t} for p, t in zip(self.now()[2], self.labels.float(), strict=True)]
 
 

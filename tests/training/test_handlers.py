@@ -31,14 +31,15 @@ def epochs_of(trainer, event, *on):
 
 
 @pytest.mark.parametrize(
-    ("interval", "epochs", "judged"), [(1, 3, [1, 2, 3]), (2, 4, [2, 4]), (2, 5, [2, 4, 5]), (9, 3, [3]), (3, 1, [1])]
+    ("interval", "epochs", "validated"),
+    [(1, 3, [1, 2, 3]), (2, 4, [2, 4]), (2, 5, [2, 4, 5]), (9, 3, [3]), (3, 1, [1])],
 )
-def test_the_last_epoch_is_always_validated_and_none_twice(interval, epochs, judged):
+def test_the_last_epoch_is_always_validated_and_none_twice(interval, epochs, validated):
     evaluator = make_evaluator()
     trainer = make_trainer(epochs, [ValidationHandler(interval, evaluator)])
     found = epochs_of(trainer, Events.COMPLETED, evaluator)
     trainer.run()
-    assert found == judged
+    assert found == validated
 
 
 def test_gradients_are_clipped_together_between_backward_and_the_step():
@@ -140,14 +141,14 @@ class Clock:
         (100, [3] * 9, 9),
     ],
 )
-def test_a_run_ends_with_the_last_epoch_that_fits_and_judges_it(monkeypatch, budget, minutes, epochs):
+def test_a_run_ends_with_the_last_epoch_that_fits_and_validates_it(monkeypatch, budget, minutes, epochs):
     evaluator = make_evaluator()
     handlers = [Clock(monkeypatch, minutes), TimeBudget(budget), ValidationHandler(20, evaluator)]
     trainer = make_trainer(len(minutes), handlers)
-    judged = epochs_of(trainer, Events.COMPLETED, evaluator)
+    validated = epochs_of(trainer, Events.COMPLETED, evaluator)
     trainer.run()
     assert trainer.state.epoch == epochs
-    assert judged == [epochs]
+    assert validated == [epochs]
 
 
 def test_without_a_budget_there_is_no_limit(monkeypatch):
@@ -169,7 +170,7 @@ def test_a_budget_of_nothing_is_refused(minutes):
         (1, 1, [0.1, 0.2, 0.3, 0.3, 0.9], 4),  # the same value again is no improvement
         (1, None, [0.5, 0.1, 0.1, 0.1], 4),
         (1, 9, [0.5, 0.1, 0.1, 0.1], 4),
-        (2, 1, [0.1, 0.2, 0.1, 0.9], 6),  # judged in epochs 2, 4, 6: an epoch without a validation ends nothing
+        (2, 1, [0.1, 0.2, 0.1, 0.9], 6),  # validated in epochs 2, 4, 6: an epoch without a validation ends nothing
         (2, 3, [0.5, 0.4, 0.3, 0.2], 6),
     ],
 )

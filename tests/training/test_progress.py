@@ -19,7 +19,7 @@ def lines_of(text):
     return [LINE.fullmatch(line) for line in text.splitlines() if line.startswith("epoch")]
 
 
-def test_an_epoch_is_a_line_with_dice_where_it_was_judged(capsys):
+def test_an_epoch_is_a_line_with_dice_where_it_was_validated(capsys):
     evaluator = make_evaluator([0.25, 0.5, 0.75])
     losses = []
     trainer = make_trainer(4, [ValidationHandler(2, evaluator), Progress(evaluator)])

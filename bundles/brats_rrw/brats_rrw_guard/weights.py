@@ -53,7 +53,7 @@ def load_checkpoint(path: str | os.PathLike) -> Any:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"expected a checkpoint at {path}, found none; train first or pass --checkpoint FILE")
+        raise InputError(f"expected a checkpoint at {path}, not found; train first or pass --checkpoint FILE")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:

@@ -30,7 +30,7 @@ def read_json(path: str | os.PathLike, hint: str = "") -> Any:
     """
     path, ending = Path(path), f"; {hint}" if hint else ""
     if not path.is_file():
-        raise InputError(f"expected a JSON file at {path}, found none{ending}")
+        raise InputError(f"expected a JSON file at {path}, not found{ending}")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -45,7 +45,7 @@ def content_digest(path: str | os.PathLike) -> str:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"expected a file at {path}, found none")
+        raise InputError(f"expected a file at {path}, not found")
     if path.suffix != ".gz":
         return sha256(path.read_bytes()).hexdigest()
     with path.open("rb") as file:

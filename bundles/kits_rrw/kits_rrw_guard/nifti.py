@@ -88,11 +88,13 @@ def read_header(path: str | os.PathLike) -> nib.Nifti1Image:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"expected a NIfTI file at {path}, found none")
+        raise InputError(f"expected a NIfTI file at {path}, not found")
     try:
         image = nib.load(path)
     except UNREADABLE as error:
-        raise InputError(f"{path} is not a readable NIfTI file ({_first_line(error)}); copy it again") from error
+        raise InputError(
+            f"{path} is not a readable NIfTI file ({_first_line(error)}); re-copy or re-download it"
+        ) from error
     if not isinstance(image, nib.Nifti1Image):
         raise InputError(f"{path} is not a readable NIfTI file ({type(image).__name__}); convert it to .nii.gz")
     return image
@@ -205,7 +207,7 @@ def _voxels(image: nib.Nifti1Image, path: str | os.PathLike, dtype: type | None 
         with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is refused by its value
             return np.asarray(image.dataobj, dtype=dtype)
     except UNREADABLE as error:
-        raise InputError(f"{path} is damaged or truncated ({_first_line(error)}); copy it again") from error
+        raise InputError(f"{path} is damaged or truncated ({_first_line(error)}); re-copy or re-download it") from error
     except MemoryError as error:
         raise InputError(f"{path} needs more memory than there is, for shape {image.shape}") from error
 
@@ -216,7 +218,7 @@ def _check_size(image: nib.Nifti1Image, path: Path) -> None:
     if needed > size * (_LARGEST_RATIO if path.suffix.lower() == ".gz" else 1):
         raise InputError(
             f"{path} is damaged or truncated (shape {image.shape} needs {needed} bytes, the file has {size}); "
-            "copy it again"
+            "re-copy or re-download it"
         )
     memory = _memory_bytes()
     if memory and needed > memory:

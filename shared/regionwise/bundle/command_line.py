@@ -78,7 +78,7 @@ def _read_arguments(path: Any) -> Mapping[str, Any]:
     """Read the ids and values of ``--args_file``; YAML is left to MONAI."""
     file = Path(str(path))
     if not file.is_file():
-        raise InputError(f"expected a file of arguments at {file} (--args_file), found none")
+        raise InputError(f"expected a file of arguments at {file} (--args_file), not found")
     if file.suffix != ".json":
         return {}
     try:

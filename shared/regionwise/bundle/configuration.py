@@ -110,7 +110,7 @@ def _parser() -> ConfigParser:
         if isinstance(frame.f_locals.get("self"), ConfigParser):
             return frame.f_locals["self"]
         frame = frame.f_back
-    raise RuntimeError("there is no configuration: this is called by MONAI's ConfigParser")
+    raise RuntimeError("no configuration: this function is called by MONAI's ConfigParser")
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -83,7 +83,7 @@ def _unknown_id(parser: ConfigParser, key: str, names: str) -> str:
 def _unreadable(path: Path) -> str:
     if not path.is_file():
         there = sorted(file.name for file in path.parent.glob("*.json")) if path.parent.is_dir() else []
-        return f"expected a config file at {path}, found none; {did_you_mean(path.name, there)}"
+        return f"expected a config file at {path}, not found; {did_you_mean(path.name, there)}"
     if path.suffix == ".json":
         try:
             json.loads(path.read_text(encoding="utf-8"))

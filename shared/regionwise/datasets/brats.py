@@ -32,7 +32,7 @@ def find_subjects(dataset_dir: str | os.PathLike | None, subset: str | None = No
         InputError: the folder is missing, empty, of another layout, or does not tell the grades apart.
     """
     if subset is not None and subset not in SUBSETS:
-        raise InputError(f"there is no BraTS subset '{subset}'; {did_you_mean(subset, SUBSETS)}")
+        raise InputError(f"Unknown BraTS subset '{subset}'; {did_you_mean(subset, SUBSETS)}")
     root = dataset_folder(dataset_dir, NAME, LAYOUT)
     graded = any((root / grade).is_dir() for grade in ("HGG", "LGG"))
     if not graded and subset in ("HGG", "LGG"):

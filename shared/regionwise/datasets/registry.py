@@ -22,7 +22,7 @@ def find_reader(dataset: str):
         InputError: there is no dataset of this name.
     """
     if dataset not in READERS:
-        raise InputError(f"there is no dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
+        raise InputError(f"Unknown dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
     return READERS[dataset]
 
 

@@ -40,7 +40,7 @@ def datalist(
         InputError: as in `read_cases` and `split_cases`, or an unknown section.
     """
     if section not in SECTIONS:
-        raise InputError(f"there is no section '{section}'; {did_you_mean(section, SECTIONS)}")
+        raise InputError(f"Unknown section '{section}'; {did_you_mean(section, SECTIONS)}")
     cases = read_cases(dataset, dataset_dir, subset)
     return cases if section == "all" else split_cases(dataset, cases, split, fold, folds, seed)[section]
 

@@ -50,7 +50,7 @@ def nifti_files(folder: str | os.PathLike) -> tuple[dict[str, Path], list[Proble
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"expected a folder of NIfTI files at {folder}, found none")
+        raise InputError(f"expected a folder of NIfTI files at {folder}, not found")
     by_name: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if is_nifti_name(path):

@@ -53,7 +53,7 @@ def read_rows(path: str | os.PathLike) -> list[Row]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"expected the results of 'evaluate' at {path}, found none")
+        raise InputError(f"expected the results of 'evaluate' at {path}, not found")
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

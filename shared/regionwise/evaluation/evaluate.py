@@ -213,7 +213,7 @@ def _check_count(name: str, value: int | None, lowest: int) -> None:
 
 def _check_cases(cases: Sequence[Case]) -> None:
     if not cases:
-        raise InputError("there is no case to evaluate")
+        raise InputError("no case to evaluate")
     doubled = [name for name, count in Counter(case.name for case in cases).items() if count > 1]
     if doubled:
         raise InputError(f"case names must differ, found '{doubled[0]}' more than once")

@@ -49,7 +49,7 @@ class EvaluationSettings:
             InputError: If two structures share a name, or a value does not exist or makes no sense.
         """
         if self.protocol not in PROTOCOLS:
-            raise InputError(f"there is no protocol '{self.protocol}'; {did_you_mean(self.protocol, PROTOCOLS)}")
+            raise InputError(f"Unknown protocol '{self.protocol}'; {did_you_mean(self.protocol, PROTOCOLS)}")
         for key in ("tolerances_mm", "detection_ml"):
             if not all(_is_number(one) and one >= 0 for one in getattr(self, key)):
                 raise InputError(f"expected numbers >= 0 as {key}, got {getattr(self, key)}")
@@ -134,7 +134,7 @@ class EvaluationSettings:
         for name in self._asked:
             if name not in names:
                 choices = did_you_mean(name, names) if names else "name the structures with --classes"
-                raise InputError(f"there is no structure '{name}'; {choices}")
+                raise InputError(f"Unknown structure '{name}'; {choices}")
 
     def _check_region_labels(self) -> None:
         known = sorted({label for one in self.classes or () for label in one.labels})

@@ -32,7 +32,7 @@ def dataset_classes(dataset: str) -> tuple[dict[int, str], dict[int, int]]:
         InputError: If there is no dataset of this name.
     """
     if not isinstance(dataset, str) or dataset not in READERS:
-        raise InputError(f"there is no dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
+        raise InputError(f"Unknown dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
     return dict(LABELS[dataset]), dict(READERS[dataset].ALIASES)
 
 

@@ -43,7 +43,7 @@ def _several(folder: Path, name: str, modalities: tuple[str, ...]) -> dict[str, 
         candidates = [folder / f"{name}_{modality}{suffix}" for suffix in SUFFIXES]
         present = [file for file in candidates if file.is_file()]
         if not present:
-            raise InputError(f"expected {candidates[0]}, found none: a scan needs {', '.join(modalities)}")
+            raise InputError(f"expected {candidates[0]}, not found: a scan needs {', '.join(modalities)}")
         found.append(str(present[0]))
     return {"case_id": name, "image": found}
 

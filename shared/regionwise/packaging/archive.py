@@ -101,7 +101,7 @@ def read_bundle(path: str | Path) -> PackedBundle:
             name, version, digests, contents = _read_zip(path)
             unlisted = ()
         else:
-            raise InputError(f"expected a packed bundle (a zip or its folder) at {path}, found none")
+            raise InputError(f"expected a packed bundle (a zip or its folder) at {path}, not found")
     except (OSError, MemoryError) as error:
         raise InputError(f"cannot read {path} ({error or 'it does not fit into the memory'})") from error
     for member, digest in digests.items():

@@ -118,7 +118,7 @@ def read_series(folder: str | Path) -> Series:
         if "PixelData" not in images[-1]:
             raise InputError(f"{file} is DICOM but no image")
     if not images:
-        raise InputError(f"expected a folder with the files of a DICOM series at {folder}, found none")
+        raise InputError(f"expected a folder with the files of a DICOM series at {folder}, not found")
     series = sorted({str(image.SeriesInstanceUID) for image in images})
     if len(series) > 1:
         raise InputError(f"expected one DICOM series in {folder}, found {len(series)}: {', '.join(series[:3])}")

@@ -92,7 +92,7 @@ def _choose(source: Path, name: str | None, version: str | None) -> Path:
     if not versions or (version is not None and str(version) not in versions):
         asked = name if version is None else f"{name} {version}"
         raise InputError(
-            f"there is no {asked} in {source}; there are {', '.join(versions) or ', '.join(there) or 'none'}"
+            f"{asked} not found in {source}; there are {', '.join(versions) or ', '.join(there) or 'none'}"
         )
     return source / name / (versions[-1] if version is None else str(version))
 

@@ -89,7 +89,7 @@ def pack(
     name, number = folder.resolve().name, metadata["version"]
     weights_file, network, record = _find_run(Path(checkpoint), as_flag(execute, "execute"))
     summary, cases = _read_evaluation(_find_evaluation(weights_file.parent, evaluation, force))
-    _check_judged(summary, weights_file)
+    _check_evaluated(summary, weights_file)
     code = package_files()
     contents = _sources(folder)
     for path in [path for path in contents if path.startswith("configs/") and path.endswith(".json")]:
@@ -149,7 +149,7 @@ def _find_run(checkpoint: Path, execute: bool) -> tuple[Path, dict[str, Any], di
     """Return a run's weights file and the content of its network.json and (where there is one) run.json."""
     file = checkpoint / BEST if checkpoint.is_dir() else checkpoint
     if not file.is_file():
-        raise InputError(f"expected a checkpoint at {file}, found none; train first")
+        raise InputError(f"expected a checkpoint at {file}, not found; train first")
     path = file.parent / "network.json"
     if not path.is_file():
         raise InputError(
@@ -164,7 +164,7 @@ def _check_network(path: Path, network: dict[str, Any], execute: bool) -> None:
     """Refuse a network.json that names no network, or that would run code: packing builds the network."""
     definition = network.get("network_def")
     if not isinstance(definition, dict) or not isinstance(definition.get("_target_"), str):
-        raise InputError(f"expected the network (network_def) in {path}, found none; train again with this version")
+        raise InputError(f"expected the network (network_def) in {path}, not found; train again with this version")
     for keys, value, _ in walk(network):
         text = f"{as_shown('#'.join(keys))}: {as_shown(value)}"
         if any(key.startswith(("$", "@", "%")) for key in (*keys, value) if isinstance(key, str)):
@@ -202,12 +202,12 @@ def _read_evaluation(folder: Path | None) -> tuple[dict[str, Any] | None, set[st
     return summary, {row["case"] for row in rows if "case" in row}
 
 
-def _check_judged(summary: dict[str, Any] | None, weights_file: Path) -> None:
-    """Refuse an evaluation that says it judged other weights; one from another tool says nothing."""
-    judged = (summary or {}).get("about", {}).get("weights_sha256")
-    if judged is not None and judged != sha256(weights_file.read_bytes()).hexdigest():
+def _check_evaluated(summary: dict[str, Any] | None, weights_file: Path) -> None:
+    """Refuse an evaluation recorded for other weights; one from another tool records none."""
+    evaluated = (summary or {}).get("about", {}).get("weights_sha256")
+    if evaluated is not None and evaluated != sha256(weights_file.read_bytes()).hexdigest():
         raise InputError(
-            f"the evaluation judged other weights than {weights_file}; evaluate these, or name the right --evaluation"
+            f"the evaluation is of other weights than {weights_file}; evaluate these, or name the right --evaluation"
         )
 
 

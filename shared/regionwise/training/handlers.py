@@ -22,7 +22,7 @@ from .progress import train_loss
 
 
 class ValidationHandler(MonaiValidationHandler):
-    """MONAI's, and also after the last epoch: a run whose length is no multiple of the interval is judged too."""
+    """MONAI's ValidationHandler, which also validates after the last epoch, whatever the interval."""
 
     def attach(self, engine: Engine) -> None:
         """Register with a trainer."""
@@ -142,8 +142,8 @@ class EarlyStopping:
     def __call__(self, engine: Engine) -> None:
         """Make this epoch the last one if the best is too long ago."""
         best = self.evaluator.state.best_metric_epoch
-        judged_now = self.evaluator.state.epoch == engine.state.epoch
-        if judged_now and best != -1 and engine.state.epoch - best >= self.patience:
+        validated_now = self.evaluator.state.epoch == engine.state.epoch
+        if validated_now and best != -1 and engine.state.epoch - best >= self.patience:
             engine.state.max_epochs = engine.state.epoch
 
 

@@ -98,12 +98,12 @@ class Progress:
         engine.state.metrics.update(figures)
         if not self.show:
             return
-        judged_now = self.evaluator.state.epoch == engine.state.epoch
-        dice = self.evaluator.state.metrics.get(self.metric) if judged_now else None
-        judged = "" if dice is None else f"  Dice {float(dice):.3f}"
-        self.bar.set_postfix_str(f"loss {figures['mean_train_loss']:.4f}{judged}")
+        validated_now = self.evaluator.state.epoch == engine.state.epoch
+        dice = self.evaluator.state.metrics.get(self.metric) if validated_now else None
+        dice_text = "" if dice is None else f"  Dice {float(dice):.3f}"
+        self.bar.set_postfix_str(f"loss {figures['mean_train_loss']:.4f}{dice_text}")
         tqdm.write(
-            f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {figures['mean_train_loss']:.4f}{judged}  "
+            f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {figures['mean_train_loss']:.4f}{dice_text}  "
             f"{figures['iterations_per_second']:.2f} it/s  waiting for data {figures['waiting_for_data']:.0%}"
         )
 

@@ -44,9 +44,7 @@ class Options:
         if not _is_number(self.level) or not 0 < self.level < 1:
             raise InputError(f"expected --level between 0 and 1, such as 0.05, got {self.level!r}")
         if self.correction not in CORRECTIONS:
-            raise InputError(
-                f"there is no correction '{self.correction}'; {did_you_mean(self.correction, CORRECTIONS)}"
-            )
+            raise InputError(f"Unknown correction '{self.correction}'; {did_you_mean(self.correction, CORRECTIONS)}")
         if not isinstance(self.margins, Mapping) or not all(_is_number(x) and x > 0 for x in self.margins.values()):
             raise InputError(f"expected --margins as {{metric: number > 0}}, got {self.margins!r}")
 

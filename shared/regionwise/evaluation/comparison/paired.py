@@ -108,7 +108,7 @@ def _check_baseline(names: Sequence[str], baseline: str | None) -> str:
     if len(names) < 2:
         raise InputError(f"expected the results of two methods or more, got {', '.join(names) or 'none'}")
     if baseline is not None and baseline not in names:
-        raise InputError(f"there is no method '{baseline}'; {did_you_mean(baseline, names)}")
+        raise InputError(f"Unknown method '{baseline}'; {did_you_mean(baseline, names)}")
     return names[0] if baseline is None else baseline
 
 

@@ -20,7 +20,7 @@ def read_groups(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"expected a CSV file with the columns case and patient as --groups, found none at {path}")
+        raise InputError(f"expected a CSV file with the columns case and patient as --groups, not found at {path}")
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -115,5 +115,5 @@ def _files(path: Path) -> list[Path]:
         return [path if path.is_file() else path / "cases.csv"]
     found = sorted(path.rglob("cases.csv"))
     if not found:
-        raise InputError(f"expected the results of 'evaluate' (cases.csv) in {path} or its folders, found none")
+        raise InputError(f"expected the results of 'evaluate' (cases.csv) in {path} or its folders, not found")
     return found
