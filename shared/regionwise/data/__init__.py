@@ -1,4 +1,4 @@
-"""From files to batches: loading, the preprocessed store, patches and their order."""
+"""Data loading: case readers, the on-disk store of preprocessed cases, patch datasets and samplers."""
 
 from .load import LoadCased
 from .patches import PatchDataset, VolumeDataset

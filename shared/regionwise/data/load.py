@@ -1,4 +1,4 @@
-"""Read a case of a datalist into channel-first MetaTensors, refusing what cannot be trained on."""
+"""Read a case of a datalist into channel-first MetaTensors, and reject cases that cannot be trained on."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -19,16 +19,16 @@ from ..nifti import Volume, read_image, read_labels
 class LoadCased(MapTransform):
     """Read ``image`` (one file, or one per channel) and ``label`` of a case.
 
-    It stands for `LoadImaged` + `EnsureChannelFirstd` where data are not trusted yet: every error is one line that
-    names the file. In: paths; out: MetaTensor float32 (C, *spatial) and MetaTensor uint8 (1, *spatial), both in file
+    Replaces `LoadImaged` + `EnsureChannelFirstd` for unchecked data: every error is one line that names the
+    file. Input: paths. Output: MetaTensor float32 (C, *spatial) and MetaTensor uint8 (1, *spatial), both in file
     order with the file's affine.
 
     Args:
         keys: which of ``image`` and ``label`` to read.
-        dataset: its name; labels are turned into its class indices, and one outside them is an error.
+        dataset: its name; labels are converted to its class indices; any other label is an error.
 
     Raises:
-        InputError: a file is missing or damaged, or the case has one of the errors that `check` reports.
+        InputError: If a file is missing or damaged, or the case has one of the errors that `check` reports.
     """
 
     def __init__(self, keys: KeysCollection = ("image", "label"), dataset: str = "msd") -> None:

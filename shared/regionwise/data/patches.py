@@ -23,13 +23,13 @@ DISTANCES = ("precomputed", "on_the_fly")
 class PatchDataset(Dataset):
     """Random patches of preprocessed cases, each a pure function of (seed, index).
 
-    Sample ``i`` is the same whichever process makes it and whether or not the run was interrupted before: resuming
-    needs no random state, only the position (see `StreamSampler`). One sample reads one patch from the memory-mapped
+    Sample ``i`` is the same in every process, whether or not the run was interrupted: resuming needs only the
+    position, no random state (see `StreamSampler`). One sample reads one patch from the memory-mapped
     arrays, not a volume.
 
     A sample: ``image`` float32 (C, *patch_size); ``label`` float32, for ``distance="on_the_fly"`` (1, *patch_size)
-    labels, for ``distance="precomputed"`` (2, *patch_size) labels and d-hat of the 3-D volume. Where an image is
-    smaller than the patch it is padded with zeros (background).
+    labels, for ``distance="precomputed"`` (2, *patch_size) labels and normalized distance (d̂) of the 3-D volume. An
+    image smaller than the patch is padded with zeros (background).
 
     Args:
         data: datalist of ``regionwise.data``.
@@ -38,11 +38,11 @@ class PatchDataset(Dataset):
         patch_size: two numbers for slices, three for volumes, in the files' axis order.
         distance: ``precomputed`` once per volume in 3-D, or ``on_the_fly`` by the loss from the labels of the batch.
         augmentation: random dictionary transform of a sample; seeded per sample.
-        foreground_fraction: probability that a patch is centered on a labeled voxel of a class drawn evenly.
-        labeled_slices_only: draw the other slices from those that hold a label (the paper's KiTS set-up; 2-D only).
+        foreground_fraction: probability that a patch is centered on a voxel of a class drawn uniformly.
+        labeled_slices_only: draw the other slices from labeled ones only (the paper's setup for KiTS; 2-D only).
         slice_axis: spatial axis of the files that slices are perpendicular to.
-        seed: of the whole stream.
-        num_workers: processes for the preprocessing.
+        seed: seed of the whole stream.
+        num_workers: number of processes for the preprocessing.
     """
 
     def __init__(
@@ -126,9 +126,9 @@ class VolumeDataset(Dataset):
         data: datalist of ``regionwise.data``.
         transform: deterministic preprocessing, see `regionwise.data.store.preprocess`.
         cache_dir: folder of the store.
-        patch_size: of the training, whose store is shared.
+        patch_size: that of the training, so that both share the store.
         slice_axis: spatial axis of the files that slices are perpendicular to.
-        num_workers: processes for the preprocessing.
+        num_workers: number of processes for the preprocessing.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class VolumeDataset(Dataset):
 
 
 def stored_first(patch_size: Sequence[int], slice_axis: int) -> int:
-    """Return the axis that the store puts first: that of the slices for slices, else the files' own first axis."""
+    """Return the axis that the store puts first: the slice axis for 2-D patches, else the files' first axis."""
     return slice_axis if len(patch_size) == 2 else 0
 
 
@@ -184,7 +184,7 @@ def _crop(array: np.ndarray, window: Sequence[tuple[int, int]]) -> torch.Tensor:
 
 
 def _seed(augmentation: Callable, seed: int) -> None:
-    """Seed a random transform. Those of a `Compose` share one stream: it would seed each anew, which takes 2 ms."""
+    """Seed a random transform. `Compose.set_random_state` would reseed every one (2 ms); they share one stream."""
     if type(augmentation) is Compose:
         stream = np.random.RandomState(np.random.PCG64(seed))
         for transform in augmentation.transforms:
@@ -196,7 +196,7 @@ def _seed(augmentation: Callable, seed: int) -> None:
 
 @contextmanager
 def _without_metadata() -> Iterator[None]:
-    """Let MONAI's transforms work on plain tensors: their bookkeeping takes as long as the work on a slice.
+    """Run MONAI's transforms on plain tensors: MetaTensor bookkeeping costs as much as the work on a slice.
 
     MONAI has one switch per process. It is thrown only in a process of a `DataLoader` of PyTorch, where no other thread
     transforms anything.

@@ -1,4 +1,4 @@
-"""The order of training samples: an endless stream that can start anywhere."""
+"""Samplers: an endless, resumable stream for training, and equal shares without repeats for validation."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ from ..errors import InputError
 
 
 class StreamSampler(Sampler[int]):
-    """Yield sample numbers ``rank, rank + world_size, ...`` without end, from any position.
+    """Endless, resumable sampler: yields ``rank, rank + world_size, ...`` from any position.
 
-    `regionwise.data.PatchDataset` makes sample ``i`` from (seed, i) alone, so the stream needs no shuffling and a
+    `regionwise.data.PatchDataset` makes sample ``i`` from (seed, i) alone, so the stream needs no shuffling, and a
     resumed run only sets the position. The stream is endless, and the trainer counts the epochs (``epoch_length``),
-    so that the loader's processes go on preparing samples across epochs.
+    so that the loader's workers keep preparing samples across epochs.
 
     Args:
-        rank: of this process; None asks PyTorch.
+        rank: rank of this process; None asks PyTorch.
         world_size: processes that train together; they share one stream. None asks PyTorch.
     """
 
@@ -34,17 +34,17 @@ class StreamSampler(Sampler[int]):
 
 
 class ShareSampler(Sampler[int]):
-    """Yield the part of ``range(length)`` that falls to one process: every item once over all processes, none twice.
+    """Sampler of one process's share of ``range(length)``: over all processes, every item exactly once.
 
-    PyTorch's `DistributedSampler` repeats items to make the parts equal, which would count cases twice.
+    PyTorch's `DistributedSampler` repeats items to make the shares equal, which would count cases twice.
 
     Args:
-        length: items in all.
-        rank: of this process; None asks PyTorch.
+        length: total number of items.
+        rank: rank of this process; None asks PyTorch.
         world_size: processes that share the items; None asks PyTorch.
 
     Raises:
-        InputError: there are fewer items than processes; one without any would leave the others waiting for it.
+        InputError: If there are fewer items than processes: a process without items would block the others.
     """
 
     def __init__(self, length: int, rank: int | None = None, world_size: int | None = None) -> None:

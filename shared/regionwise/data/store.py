@@ -2,7 +2,7 @@
 
 Layout: ``<cache_dir>/<case_id>-<key>/{image,label,distance,foreground}.npy + case.json``. The key is a digest of the
 content of the case's files and of all settings, so that a changed file or setting makes a new folder and an unchanged
-one is found again. A folder appears whole or not at all: a killed run leaves nothing that a later one would trust.
+one is reused. Folders are written atomically: an interrupted run leaves no partial case behind.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ FOREGROUND_VOXELS_PER_CLASS = 10_000  # as nnU-Net: enough to sample from, small
 
 @dataclass(frozen=True)
 class StoredCase:
-    """One preprocessed case; its arrays are opened, not read.
+    """One preprocessed case; its arrays are memory-mapped.
 
     Attributes:
         case_id: the case's name in its dataset.
-        folder: where its arrays are.
+        folder: folder of its arrays.
     """
 
     case_id: str
@@ -92,21 +92,21 @@ def preprocess(
     num_workers: int = 0,
     progress: bool = True,
 ) -> list[StoredCase]:
-    """Run a deterministic transform over all cases, once, and return where the results are.
+    """Run a deterministic transform once over all cases and return the stored results.
 
     Args:
         data: datalist; each item has ``image``, ``label`` and, unless the image file names it, ``case_id``.
         transform: gives ``image`` (C, *spatial) and ``label`` (1, *spatial) as MetaTensors on one grid.
         cache_dir: folder of the store; may be shared by runs, bundles and machines.
         slice_axis: spatial axis that is stored first, so that one slice is one contiguous read.
-        num_workers: processes; 0 works in this one.
-        progress: show a bar when something has to be computed.
+        num_workers: number of processes; 0 for the current one.
+        progress: show a progress bar if anything has to be computed.
 
     Returns:
-        the stored cases in the order of ``data``.
+        The stored cases in the order of ``data``.
 
     Raises:
-        InputError: one or more cases cannot be used, or the store cannot be written; every case is listed on stderr.
+        InputError: If one or more cases cannot be used, or the store cannot be written; every case is listed on stderr.
     """
     settings = {
         "transform": settings_of(transform),
@@ -141,7 +141,7 @@ def preprocess(
 
 
 class _Jobs(Dataset):
-    """The cases still to do, as a dataset, so that `DataLoader` brings the processes and the orderly shutdown."""
+    """The remaining cases as a dataset, so that `DataLoader` brings the processes and the orderly shutdown."""
 
     def __init__(self, jobs: Sequence[tuple[Mapping, StoredCase]], transform: Callable, slice_axis: int) -> None:
         self.jobs, self.transform, self.slice_axis = jobs, transform, slice_axis
@@ -210,7 +210,7 @@ def settings_of(value: Any) -> Any:
     """Describe a transform (or any value) as JSON: class names and public attributes, without random state.
 
     Raises:
-        TypeError: a value has no description that is the same in every process.
+        TypeError: If a value has no description that is the same in every process.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value

@@ -1,4 +1,4 @@
-"""The datasets as downloaded: their cases, splits and class names."""
+"""Readers of the datasets as downloaded: cases, splits and class names."""
 
 from ..datasets.case import Case
 from ..datasets.registry import LABELS, READERS, read_cases, to_classes

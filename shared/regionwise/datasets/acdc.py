@@ -16,11 +16,12 @@ LAYOUT = "patientNNN/{Info.cfg, patientNNN_frameFF.nii.gz, patientNNN_frameFF_gt
 def find_subjects(dataset_dir: str | os.PathLike | None) -> list[Path]:
     """Return the patient folders, sorted.
 
-    Where there is a ``training`` folder (also as ``database/training``, as the archive unpacks), only its patients are
-    read: the ``testing`` folder of recent releases holds labels too, and is read by naming it as the dataset.
+    If there is a ``training`` folder (also as ``database/training``, as the archive unpacks), only its patients are
+    read: the ``testing`` folder of recent releases holds labels too, and is read
+    only if it is given as the dataset's folder.
 
     Raises:
-        InputError: the folder is missing, empty or holds no patients.
+        InputError: If the folder is missing, empty or holds no patients.
     """
     root = dataset_folder(dataset_dir, NAME, LAYOUT)
     for name in ("training", "database/training"):
@@ -37,7 +38,7 @@ def read_subject(subject: Path) -> list[Case]:
     """Return the end-diastolic and the end-systolic case of one patient.
 
     Raises:
-        InputError: ``Info.cfg``, one of its keys ED and ES, or a frame's image or label is missing.
+        InputError: If ``Info.cfg``, one of its keys ED and ES, or a frame's image or label is missing.
     """
     info = read_info(subject / "Info.cfg")
     frames = {phase: _frame(info, phase, subject / "Info.cfg") for phase in ("ED", "ES")}
@@ -56,7 +57,7 @@ def read_info(path: Path) -> dict[str, str]:
     """Read the ``key: value`` lines of an ``Info.cfg``.
 
     Raises:
-        InputError: the file is missing or is not UTF-8 text.
+        InputError: If the file is missing or is not UTF-8 text.
     """
     existing(path, f"Info.cfg of {path.parent.name}")
     try:

@@ -25,11 +25,11 @@ def find_subjects(dataset_dir: str | os.PathLike | None, subset: str | None = No
 
     Args:
         dataset_dir: the folder that holds ``HGG`` and ``LGG``, or the case folders themselves.
-        subset: ``HGG``, ``LGG`` or ``all``; by default HGG (as in the paper) where the layout tells the grades apart,
-            and everything where it does not.
+        subset: ``HGG``, ``LGG`` or ``all``; by default HGG (as in the paper) if the layout separates the grades, and
+            everything if it does not.
 
     Raises:
-        InputError: the folder is missing, empty, of another layout, or does not tell the grades apart.
+        InputError: If the folder is missing, empty or of another layout, or does not separate the grades.
     """
     if subset is not None and subset not in SUBSETS:
         raise InputError(f"Unknown BraTS subset '{subset}'; {did_you_mean(subset, SUBSETS)}")
@@ -49,7 +49,7 @@ def read_subject(subject: Path) -> list[Case]:
     """Return the case of one folder, its images in the order t2, t1, t1ce, flair.
 
     Raises:
-        InputError: a modality or the segmentation is missing.
+        InputError: If a modality or the segmentation is missing.
     """
     later = any(subject.glob(f"{subject.name}-*.nii.gz"))
     files = {

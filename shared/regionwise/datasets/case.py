@@ -1,4 +1,4 @@
-"""What the readers of the downloaded datasets share: the case record and the errors about a folder."""
+"""Shared by the dataset readers: the case record and the checks of a dataset's folder."""
 
 import os
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ class Case(TypedDict):
     """One labeled scan.
 
     Attributes:
-        case_id: unique in its dataset; the name its prediction gets.
-        subject_id: the person; a split never separates the cases of one subject.
+        case_id: unique in its dataset; also the file name of its prediction.
+        subject_id: the patient; a split never separates the cases of one subject.
         image: the file, or one file per modality in channel order.
         label: the reference segmentation.
         group: the subgroup to report on (ED or ES, HGG or LGG), or "".
@@ -27,9 +27,9 @@ class Case(TypedDict):
 
 
 def with_case_id(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item of a datalist with its ``case_id``: where it has none, the name of its (first) image file.
+    """Return an item of a datalist with its ``case_id``; by default the name of its (first) image file.
 
-    A plain ``[{"image": ..., "label": ...}]``, as other tools give it, names no cases.
+    A plain ``[{"image": ..., "label": ...}]``, as other tools write it, has no case names.
 
     Examples:
         >>> with_case_id({"image": ["scans/a_t1.nii.gz", "scans/a_t2.nii.gz"]})["case_id"]
@@ -42,7 +42,7 @@ def with_case_id(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def dataset_folder(dataset_dir: str | os.PathLike | None, name: str, layout: str) -> Path:
-    """Return the dataset's folder, which exists and is not empty.
+    """Return the dataset's folder after checking that it exists and is not empty.
 
     Args:
         dataset_dir: what the user gave.
@@ -50,7 +50,7 @@ def dataset_folder(dataset_dir: str | os.PathLike | None, name: str, layout: str
         layout: its files in words, e.g. ``patientNNN/{Info.cfg, ...}``.
 
     Raises:
-        InputError: it is None, missing, a file or empty.
+        InputError: If it is None, missing, a file or empty.
     """
     if dataset_dir is None or str(dataset_dir) == "":
         raise InputError(f"no dataset given: pass --dataset_dir DIR with {name}: {layout}")
@@ -71,15 +71,15 @@ def wrong_layout(folder: Path, name: str, layout: str) -> InputError:
 
 
 def existing(path: Path, role: str, hint: str = "download the case again") -> str:
-    """Return ``path`` as text after seeing that the file is there and not empty.
+    """Return ``path`` as a string after checking that the file exists and is not empty.
 
     Args:
         path: the file.
-        role: what it is to its case, e.g. ``the label of patient001_frame01``.
-        hint: what to do where it is missing.
+        role: its role in the case, e.g. ``the label of patient001_frame01``.
+        hint: what to do if it is missing.
 
     Raises:
-        InputError: there is no such file, or it has no bytes.
+        InputError: If the file does not exist or is empty.
     """
     if not path.is_file():
         raise InputError(f"{role} is missing: expected {path}; {hint}")

@@ -1,4 +1,4 @@
-"""The command that reads a whole dataset and says per case what is wrong."""
+"""Check a whole dataset before training: ``python -m regionwise check``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -18,9 +18,10 @@ from .registry import find_reader, find_subjects, to_classes
 def check(dataset: str, dir: str, subset: str | None = None, strict: bool = False) -> int:
     """Read every file of a dataset and print one line per finding, then the totals.
 
-    An error is what would break or silently spoil training: a missing or damaged file, shapes or affines that differ
+    Errors would break or silently spoil training: a missing or damaged file, shapes or affines that differ
     within a case, labels outside the classes, shear, absurd spacing or units, NaN or infinity, an image without
-    contrast, one scan under two subjects. A class that a case does not have is a note: real cases lack structures.
+    contrast, one scan under two subjects. A class that is absent from a case is only a note: real
+    cases lack structures.
 
     Args:
         dataset: acdc, brats, kits or msd.
@@ -32,7 +33,7 @@ def check(dataset: str, dir: str, subset: str | None = None, strict: bool = Fals
         The exit status: 1 if there are errors, else 0.
 
     Raises:
-        InputError: an unknown dataset, or a folder of another layout.
+        InputError: If the dataset is unknown or the folder has another layout.
     """
     reader = find_reader(dataset)
     subjects = find_subjects(dataset, dir, subset)
@@ -64,7 +65,7 @@ def check(dataset: str, dir: str, subset: str | None = None, strict: bool = Fals
 
 
 def check_case(dataset: str, case: Case) -> tuple[list[str], list[str]]:
-    """Read the files of one case and describe what is wrong with them.
+    """Read the files of one case and list their errors and notes.
 
     Args:
         dataset: its name, for the classes.
@@ -93,10 +94,11 @@ def check_case(dataset: str, case: Case) -> tuple[list[str], list[str]]:
 
 
 def find_duplicates(cases: Iterable[Case]) -> list[str]:
-    """List the scans that are there under the name of another subject: a split would train and validate on one person.
+    """List scans that occur under two subjects: a split would train and validate on the same patient.
 
     Args:
-        cases: from `read_cases`; their (first) images are compared by checksum, those that agree voxel by voxel.
+        cases: from `read_cases`; their (first) images are compared by checksum, and voxel by voxel
+            where these agree.
     """
     problems, known = [], {}
     for case in cases:
@@ -115,15 +117,15 @@ def _same_voxels(path: str, other: str) -> bool:
 
 
 def find_case_problems(images: Sequence[Volume], label: Volume | None, classes: Mapping[int, Any]) -> list[str]:
-    """List what makes a loaded case unfit for training or prediction.
+    """List the problems that make a loaded case unfit for training or prediction.
 
     Args:
         images: the scan, or one 3-D volume per modality.
         label: class indices, or None for a scan alone.
-        classes: the class indices that are allowed (the keys are used).
+        classes: the allowed class indices (its keys).
 
     Returns:
-        One line per problem, each with the file; empty when there is none.
+        One line per problem, each with the file; empty if there are none.
     """
     problems = [problem for image in images for problem in find_value_problems(image.array, image.path)]
     volumes = [*images, *([label] if label is not None else [])]

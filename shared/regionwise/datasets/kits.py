@@ -18,7 +18,7 @@ def find_subjects(dataset_dir: str | os.PathLike | None) -> list[Path]:
     """Return the case folders, sorted; those of the test set (from 210 on, without a label) are not cases.
 
     Raises:
-        InputError: the folder is missing, empty or holds no labeled cases.
+        InputError: If the folder is missing, empty or holds no labeled cases.
     """
     root = dataset_folder(dataset_dir, NAME, LAYOUT)
     root = root / "data" if (root / "data").is_dir() else root
@@ -33,7 +33,7 @@ def read_subject(subject: Path) -> list[Case]:
     """Return the case of one folder.
 
     Raises:
-        InputError: the image or the segmentation is missing.
+        InputError: If the image or the segmentation is missing.
     """
     label = existing(_label(subject), f"the label of {subject.name}", "clone the kits19 repository again")
     hint = "download it with the kits19 repository's own script: python -m starter_code.get_imaging"

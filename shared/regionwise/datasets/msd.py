@@ -19,7 +19,7 @@ def find_subjects(dataset_dir: str | os.PathLike | None) -> list[dict[str, Path]
     """Return the image and label file of each training case in ``dataset.json``, sorted by name.
 
     Raises:
-        InputError: the folder is missing or empty, or ``dataset.json`` is missing or not as published.
+        InputError: If the folder is missing or empty, or ``dataset.json`` is missing or not as published.
     """
     root = dataset_folder(dataset_dir, NAME, LAYOUT)
     if not (root / "dataset.json").is_file():
@@ -43,7 +43,7 @@ def read_subject(subject: dict[str, Path]) -> list[Case]:
     The decathlon does not say which crops come from one person, so each case counts as a subject.
 
     Raises:
-        InputError: the image or the label is missing.
+        InputError: If the image or the label is missing.
     """
     name = stem(subject["image"])
     image = existing(subject["image"], f"the image of {name}")
@@ -55,7 +55,7 @@ def read_description(path: Path) -> dict[str, Any]:
     """Read ``dataset.json``.
 
     Raises:
-        InputError: it is not JSON, has no list ``training`` of pairs of image and label, or its labels are other ones.
+        InputError: If it is not JSON, has no list ``training`` of image-label pairs, or has other labels.
     """
     content = read_json(path, "download it again")
     entries = content.get("training") if isinstance(content, dict) else None

@@ -1,4 +1,4 @@
-"""The datasets by name, and the one function that lists the cases of any of them."""
+"""Datasets by name: one function lists the cases of any of them."""
 
 import os
 
@@ -19,7 +19,7 @@ def find_reader(dataset: str):
     """Return the module that reads a dataset.
 
     Raises:
-        InputError: there is no dataset of this name.
+        InputError: If the dataset is unknown.
     """
     if dataset not in READERS:
         raise InputError(f"Unknown dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
@@ -27,10 +27,10 @@ def find_reader(dataset: str):
 
 
 def find_subjects(dataset: str, dataset_dir: str | os.PathLike | None, subset: str | None = None) -> list:
-    """Return what `read_cases` goes through: one item per subject, each for the reader's ``read_subject``.
+    """Return the subjects that `read_cases` iterates over: one argument of the reader's ``read_subject`` each.
 
     Raises:
-        InputError: unknown dataset, a folder of another layout, or a subset of a dataset that has none.
+        InputError: If the dataset is unknown, the folder has another layout, or the dataset has no subsets.
     """
     reader = find_reader(dataset)
     if subset is None:
@@ -41,7 +41,7 @@ def find_subjects(dataset: str, dataset_dir: str | os.PathLike | None, subset: s
 
 
 def read_cases(dataset: str, dataset_dir: str | os.PathLike | None, subset: str | None = None) -> list[Case]:
-    """List the labeled cases of a dataset as downloaded. Files are looked for, not read.
+    """List the labeled cases of a dataset as downloaded. Files must exist but are not read.
 
     Args:
         dataset: ``acdc``, ``brats``, ``kits`` or ``msd``.
@@ -52,7 +52,7 @@ def read_cases(dataset: str, dataset_dir: str | os.PathLike | None, subset: str 
         The cases, sorted by name; ``image`` is a list of four files for brats and one file otherwise.
 
     Raises:
-        InputError: unknown dataset, a folder of another layout, or a case with a file missing.
+        InputError: If the dataset is unknown, the folder has another layout, or a file of a case is missing.
     """
     reader = find_reader(dataset)
     cases, errors = [], []
@@ -70,14 +70,14 @@ def read_cases(dataset: str, dataset_dir: str | os.PathLike | None, subset: str 
 
 
 def to_classes(dataset: str, labels: np.ndarray) -> np.ndarray:
-    """Return label values as in the files turned into class indices (BraTS: 4 becomes 3; else unchanged).
+    """Convert the label values of the files to class indices (BraTS: 4 becomes 3; other datasets: unchanged).
 
     Args:
         dataset: its name.
         labels: integer array of any shape.
 
     Raises:
-        InputError: both spellings of a class occur in one array, so the values mean something else.
+        InputError: If an array holds both values of a class, so that their meaning is unclear.
     """
     for value, index in find_reader(dataset).ALIASES.items():
         found = labels == value

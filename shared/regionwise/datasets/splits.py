@@ -24,7 +24,7 @@ def datalist(
     seed: int = 0,
     subset: str | None = None,
 ) -> list[Case]:
-    """List the cases of one side of a split: the form that bundle configs call.
+    """List the cases of one side of a split, as MONAI's datasets take them; called by the bundle configs.
 
     Args:
         dataset: ``acdc``, ``brats``, ``kits`` or ``msd``.
@@ -37,7 +37,7 @@ def datalist(
         subset: as in `read_cases`.
 
     Raises:
-        InputError: as in `read_cases` and `split_cases`, or an unknown section.
+        InputError: If the section is unknown; also as in `read_cases` and `split_cases`.
     """
     if section not in SECTIONS:
         raise InputError(f"Unknown section '{section}'; {did_you_mean(section, SECTIONS)}")
@@ -53,22 +53,22 @@ def split_cases(
     folds: int = 4,
     seed: int = 0,
 ) -> dict[str, list[Case]]:
-    """Divide cases into training and validation, never separating the cases of one subject.
+    """Split cases into training and validation by subject: the cases of one subject stay together.
 
     Args:
         dataset: its name, for the paper's split.
         cases: from `read_cases`.
         split: ``paper``; ``kfold``; or a JSON file ``{"train": [subject, ...], "val": [subject, ...]}``, which may
-            leave subjects out. By default ``paper``, or ``kfold`` for msd, which is not in the paper.
-        fold: for kfold, the part that validates, from 0; 0 for every other split.
-        folds: for kfold, the number of parts.
-        seed: for kfold, of the shuffle.
+            omit subjects. By default ``paper``, or ``kfold`` for msd, which is not in the paper.
+        fold: for kfold, the index of the validation fold, from 0; must be 0 for every other split.
+        folds: for kfold, the number of folds.
+        seed: for kfold, seed of the shuffle.
 
     Returns:
         ``{"train": [...], "val": [...]}``, each in the order of ``cases`` and not empty.
 
     Raises:
-        InputError: an unknown split, a file that does not fit the cases, or a side without cases.
+        InputError: If the split is unknown, its file does not fit the cases, or a side has no cases.
     """
     subjects = sorted({case["subject_id"] for case in cases})
     reader = find_reader(dataset)

@@ -1,4 +1,4 @@
-"""Inference: slices and windows over volumes, ensembles, test-time augmentation, reading scans, writing labels."""
+"""Inference: sliding windows and slices, ensembles, test-time augmentation, reading scans, writing labels."""
 
 from .decoding import dice_optimal_labels, dice_thresholds, expected_dice
 from .inferers import ProbabilityEnsemble, StreamingSliceInferer, ToLabelsd, VolumeInferer, load_ensemble, make_inferer

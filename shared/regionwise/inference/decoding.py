@@ -1,4 +1,4 @@
-"""Labels of the highest expected Dice, from the probabilities of any network."""
+"""Decode class probabilities into the labels with the highest expected Dice."""
 
 import torch
 
@@ -14,11 +14,11 @@ def dice_thresholds(probabilities: torch.Tensor) -> torch.Tensor:
     without sorting.
 
     Args:
-        probabilities: (C, *spatial), each from 0 to 1, class 0 the background; calibrated ones, or the expectation is
-            not the network's.
+        probabilities: (C, *spatial), each from 0 to 1, class 0 the background; they should be
+            calibrated, as the expectation is taken under them.
 
     Returns:
-        float64 (C - 1,), from 0 to 1 / 2; for a structure without any probability 0.
+        float64 (C - 1,), from 0 to 1 / 2; 0 for a structure whose probability is 0 everywhere.
 
     Source: Wang et al., RankSEG (2023), for the approximation and its optimality; the fixed point is Dinkelbach's.
 
@@ -35,7 +35,7 @@ def expected_dice(probabilities: torch.Tensor, mask: torch.Tensor) -> float:
     """Return D = 2 sum_{i in mask} p_i / (sum_i p_i + |mask| + 1), the expected Dice of a mask of one structure.
 
     Args:
-        probabilities: of the structure, (*spatial).
+        probabilities: those of the structure, (*spatial).
         mask: bool (*spatial).
     """
     inside = probabilities[mask].sum(dtype=torch.float64)
@@ -43,7 +43,7 @@ def expected_dice(probabilities: torch.Tensor, mask: torch.Tensor) -> float:
 
 
 def dice_optimal_labels(probabilities: torch.Tensor) -> torch.Tensor:
-    """Return labels that take each structure's voxels above its threshold of the highest expected Dice.
+    """Return the labels of the highest expected Dice: each structure's voxels above its `dice_thresholds`.
 
     Where several structures claim a voxel, it goes to the one with the largest p / t. Should that cost more than the
     thresholds gained, the most probable class is returned: the mean expected Dice is never below that class's.

@@ -1,4 +1,4 @@
-"""Inference beyond one network and one pass: mirrored copies, ensembles, and slices that stream through memory."""
+"""Inferers: ensembles, test-time augmentation by mirroring, and memory-efficient slice-wise inference."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import deepcopy
@@ -56,13 +56,13 @@ def load_ensemble(
     """Load one copy of a network per checkpoint.
 
     Args:
-        network: of the members' shape; it is copied.
-        checkpoints: one file or several.
+        network: network with the architecture of the members; it is copied.
+        checkpoints: one or more files.
         tta: test-time augmentation by mirroring, see `ProbabilityEnsemble`.
-        device: where the networks go.
+        device: device of the networks.
 
     Raises:
-        InputError: any member cannot be loaded: an ensemble with a member less is another model.
+        InputError: If any member cannot be loaded: an ensemble without it would be a different model.
     """
     files = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
     return ProbabilityEnsemble([load_weights(deepcopy(network), file) for file in files], as_flag(tta, "tta")).to(
@@ -71,16 +71,16 @@ def load_ensemble(
 
 
 class StreamingSliceInferer(Inferer):
-    """Run a 2-D network over a volume a few slices at a time and keep only what is asked for.
+    """Run a 2-D network over a volume a few slices at a time, keeping only the labels (or probabilities).
 
-    Memory: the image, one byte a voxel for the labels, and K channels of ``slices`` slices; with ``probabilities``
+    Memory: the image, one byte per voxel for the labels, and K channels of ``slices`` slices; with ``probabilities``
     K channels of the volume. Equal to MONAI's `SliceInferer` followed by softmax and argmax.
 
     Args:
-        roi_size: window in the slice.
+        roi_size: size of the window in the slice.
         spatial_dim: axis the slices are perpendicular to.
-        overlap: of neighboring windows.
-        slices: how many go through together.
+        overlap: overlap of neighboring windows, in [0, 1).
+        slices: number of slices per forward pass.
         probabilities: return float32 probabilities (B, K, *spatial) instead of uint8 labels (B, 1, *spatial).
     """
 
@@ -118,8 +118,8 @@ class VolumeInferer(SlidingWindowInferer):
     """MONAI's Gaussian sliding window in 3-D, returning labels or probabilities as `StreamingSliceInferer` does.
 
     Args:
-        roi_size: window.
-        overlap: of neighboring windows.
+        roi_size: size of the window.
+        overlap: overlap of neighboring windows, in [0, 1).
         probabilities: return float32 probabilities instead of uint8 labels.
     """
 
@@ -146,14 +146,14 @@ def make_inferer(
     overlap: float = 0.5,
     precision: Precision | None = None,
 ) -> Inferer:
-    """Return the inferer of a 2-D or a 3-D network over volumes.
+    """Return the inferer that runs a 2-D or 3-D network over volumes.
 
     Args:
-        roi_size: window of the network: two numbers for slices, three for volumes, in the axis order of the volume.
+        roi_size: input size of the network: two numbers for slices, three for volumes, in the axis order of the volume.
         slice_axis: axis of the volume that slices are perpendicular to.
         probabilities: return probabilities instead of labels.
-        overlap: of neighboring windows.
-        precision: what the network computes in; None for what it has.
+        overlap: overlap of neighboring windows, in [0, 1).
+        precision: precision of the forward passes; None for that of the network.
     """
     if len(roi_size) == 2:
         inferer = StreamingSliceInferer(roi_size, slice_axis, overlap, probabilities=probabilities)
@@ -167,11 +167,11 @@ class ToLabelsd(MapTransform):
 
     Args:
         keys: the prediction.
-        decoding: "argmax" takes the class of the highest score, the lowest of equals, and leaves labels as they are;
+        decoding: "argmax" takes the class of the highest score (the first of equal ones) and leaves labels as they are;
             "dice" takes the labels of the highest expected Dice, see `dice_optimal_labels`.
 
     Raises:
-        InputError: there is no such decoding, or "dice" is given labels instead of probabilities.
+        InputError: If the decoding is unknown, or "dice" is given labels instead of probabilities.
     """
 
     def __init__(self, keys: KeysCollection, decoding: str = "argmax") -> None:

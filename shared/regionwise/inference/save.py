@@ -1,4 +1,4 @@
-"""Write predicted labels with the geometry and header codes of the scan they belong to."""
+"""Save predicted labels and probabilities with the geometry and header codes of their scan."""
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -20,11 +20,11 @@ def save_labels(path: str | Path, labels: np.ndarray, scan: str | Path) -> None:
 
     Args:
         path: file to write, atomically.
-        labels: integers 0..255, of the scan's shape.
+        labels: integers from 0 to 255, of the scan's shape.
         scan: the scan that was segmented.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: If the shapes differ.
     """
     source = read_header(scan)
     if labels.shape != source.shape:

@@ -1,4 +1,4 @@
-"""Scans without labels: what a person wants segmented."""
+"""List scans without labels for inference."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,17 @@ MODALITIES = {"brats": brats.MODALITIES}
 
 
 def scans(input: str, dataset: str) -> list[dict[str, Any]]:
-    """List the scans of a file or a folder (not of its subfolders) as a datalist without labels.
+    """List the scans at a path (a file or a folder, without subfolders) as a datalist without labels.
 
     Args:
         input: a NIfTI file, or a folder of them; with several modalities, any file of a scan, or a folder of scans.
         dataset: the dataset the network was trained on.
 
     Returns:
-        Items with ``case_id`` (the file's name; without the modality where there are several) and ``image``.
+        Items with ``case_id`` (the file's name, without the modality if there are several) and ``image``.
 
     Raises:
-        InputError: nothing is there, or a modality of a scan is missing.
+        InputError: If nothing is found, or a modality of a scan is missing.
     """
     path = Path(str(input)).expanduser()
     if not path.exists():
