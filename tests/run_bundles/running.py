@@ -50,7 +50,8 @@ def config(bundle: str, name: str) -> Path:
 def training(bundle: str, **settings: Any) -> dict[str, Any]:
     """Return the overrides of a training of seconds."""
     grid = {f"train#{key}": value for key, value in GRID[bundle].items()}
-    return {**TINY, **grid, **SPLIT[bundle], **settings}
+    uncompiled = {"train#trainer#compile": False}  # compiling takes longer than a training of seconds
+    return {**TINY, **grid, **SPLIT[bundle], **uncompiled, **settings}
 
 
 def evaluation_overrides(bundle: str, **settings: Any) -> dict[str, Any]:

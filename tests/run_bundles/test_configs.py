@@ -75,6 +75,8 @@ HIPPOCAMPUS_FACTS = {
         "learning_rate",
         "loss",
         "lr_scheduler",
+        "val_interval",
+        "train#trainer#compile",
         "train#augmentation#frequency",
         "train#handlers#7#epoch_level",
     },

@@ -5,6 +5,7 @@ from .augmentation import nnunet_augmentation
 from .averaging import AveragedWeights, WeightAveraging
 from .checkpoints import Checkpoints
 from .collapse import CollapseGuard, CollapseState
+from .compiling import can_compile
 from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, TimeBudget, ValidationHandler
 from .network import count_supervised, encoder_strides, level_strides
 from .progress import CaseProgress, Progress, train_loss
@@ -23,6 +24,7 @@ __all__ = [
     "TimeBudget",
     "ValidationHandler",
     "WeightAveraging",
+    "can_compile",
     "count_supervised",
     "encoder_strides",
     "level_strides",
