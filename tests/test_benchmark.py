@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "benchmarks"
 
@@ -43,12 +44,27 @@ def test_every_class_is_in_every_slice_and_volume(benchmark):
 
 def test_rows_about_losses_run(benchmark):
     rows = list(benchmark["loss_rows"]())
-    assert len(rows) == 5
+    assert len(rows) == 6
     for function in (rows[0].ours, rows[0].theirs, rows[4].ours):
         function()
 
 
+def test_there_is_a_row_about_the_precision_of_each_network(benchmark):
+    rows = list(benchmark["precision_rows"]())
+    assert [row.rival for row in rows] == ["float32"] * 3
+    assert all("amp: auto" in row.work for row in rows)
+
+
 def test_machine_line_names_date_machine_and_versions(benchmark):
     line = benchmark["machine"]()
-    for part in ("20", "cores", "threads", "torch ", "scipy ", "edt ", "load "):
+    for part in (
+        "20",
+        torch.backends.cpu.get_cpu_capability(),
+        "cores",
+        "threads",
+        "torch ",
+        "scipy ",
+        "edt ",
+        "load ",
+    ):
         assert part in line
