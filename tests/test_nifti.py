@@ -83,7 +83,9 @@ def test_a_truncated_file_is_refused_down_to_its_checksum(tmp_path, bytes_lost):
     noise = np.random.default_rng(0).integers(0, 1000, (6, 6, 6), dtype=np.int16)
     path = save(tmp_path / "a.nii.gz", noise)
     path.write_bytes(path.read_bytes()[:-bytes_lost])
-    with pytest.raises(InputError, match=r"a.nii.gz is (damaged or truncated|not a readable NIfTI file) \(.*\); copy"):
+    with pytest.raises(
+        InputError, match=r"a.nii.gz is (damaged or truncated|not a readable NIfTI file) \(.*\); re-copy"
+    ):
         read_image(path)
 
 

@@ -1,4 +1,4 @@
-"""A CT of KiTS's full size, and the memory and time of a command: what the benchmarks of whole runs share."""
+"""Shared by the benchmarks of whole runs: a full-size CT in KiTS19's layout, and time and memory of a command."""
 
 import contextlib
 import os
@@ -58,8 +58,8 @@ def measured(command: Sequence[str], limit_gib: float = 8.0) -> tuple[float, flo
         limit_gib: the command is killed above this, for the sake of others on the machine.
 
     Raises:
-        MemoryError: it went above the limit.
-        RuntimeError: it failed; the message has the end of its output.
+        MemoryError: If it exceeded the limit.
+        RuntimeError: If it failed; the message has the end of its output.
     """
     start, peak = time.perf_counter(), 0.0
     with tempfile.TemporaryFile() as output:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: rivals timed in turns, ratios of medians, and what the numbers depend on."""
+"""Interleaved timing for the benchmarks: ratios of medians, and the machine the numbers depend on."""
 
 import datetime
 import gc

@@ -1,4 +1,4 @@
-"""What ours is compared with: the published code's maths, transcribed literally.
+"""Reference implementations: the formulas of the published code, transcribed literally.
 
 Two distance transforms of SciPy per class on a float32 one-hot array, and every class a channel. Nothing is mended: see
 `regionwise.maps` for what an absent class and a class that fills the array should give.
@@ -31,7 +31,7 @@ def published_boundary_map(
     """Return the RW-Boundary map, float32 (C, *spatial); an absent class gets the distances of the one before.
 
     Raises:
-        UnboundLocalError: the first class is absent.
+        UnboundLocalError: If the first class is absent.
     """
     truth = one_hot(labels, num_classes)
     boundary_map = np.zeros_like(truth)

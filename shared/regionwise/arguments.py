@@ -1,4 +1,4 @@
-"""Turn the words of a command line into the arguments of a function, by its type annotations."""
+"""Bind command-line words to the arguments of a function by its type annotations."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from .values import convert
 
 
 def bind(command: str, function: Callable, words: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Return the arguments that the words of a command line give to a function.
+    """Bind command-line words to the parameters of a function.
 
     Args:
         command: Name of the command, for messages.

@@ -78,12 +78,12 @@ def triangle_gradients(map_values: np.ndarray, steps: int = 20) -> tuple[np.ndar
 
 
 def draw_triangle(axes: Axes, map_values: np.ndarray, names: tuple[str, str, str]) -> None:
-    """Draw in which direction gradient descent moves the logits, over the softmax triangle.
+    """Draw the direction of gradient descent in logit space over the softmax triangle.
 
     Args:
-        axes: where to draw.
+        axes: Matplotlib axes to draw on.
         map_values: (3,), the map's values at one voxel.
-        names: what to write at the three corners.
+        names: labels of the three corners.
     """
     corners = np.array([[0.0, 1.0, 0.5], [0.0, 0.0, np.sqrt(0.75)]])
     points, gradients = triangle_gradients(map_values)
@@ -104,7 +104,7 @@ def gradient_figure(labels: np.ndarray, rw_map: np.ndarray, title: str) -> Figur
     Args:
         labels: integers (rows, columns).
         rw_map: (C, rows, columns).
-        title: what to write above.
+        title: title of the figure.
 
     Returns:
         The figure: labels, signs and, from three classes on, the triangle of the true class and two others.
@@ -139,7 +139,7 @@ def gradients(
     num_classes: int | None = None,
     rectified: bool = False,
 ) -> None:
-    """Draw what a region-wise map does to the gradient, on the slice of a label file that shows most.
+    """Draw the effect of a region-wise map on the gradient, on the most informative slice of a label file.
 
     Args:
         labels: a NIfTI label file, 2-D or 3-D; the map is made in mm, of the whole volume.
@@ -149,7 +149,7 @@ def gradients(
         rectified: draw the rectified form of the map.
 
     Raises:
-        InputError: If a file cannot be read, or an argument is none of the above.
+        InputError: If a file cannot be read, or an argument is invalid.
     """
     volume = read_labels(labels)
     if Path(output).suffix not in (".png", ".pdf", ".svg"):
@@ -182,14 +182,14 @@ def _section(array: np.ndarray) -> tuple[tuple, str]:
 
 
 class GradientSigns(TensorBoardHandler):
-    """Ignite handler: after each epoch, write how many gradient components are negative per voxel to TensorBoard.
+    """Ignite handler that writes the number of negative gradient components per voxel to TensorBoard after each epoch.
 
-    It looks at the last batch: ``gradient_signs/mean`` is the mean number per voxel, and ``gradient_signs/single`` the
+    It uses the last batch: ``gradient_signs/mean`` is the mean number per voxel, and ``gradient_signs/single`` the
     share of voxels with exactly one, which a rectified map makes 1. Costs one more loss with its gradient per epoch.
 
     Args:
         loss: called with logits and target.
-        summary_writer: where to write; None makes one in log_dir.
+        summary_writer: TensorBoard writer; None makes one in log_dir.
         log_dir: as in MONAI's TensorBoard handlers.
         interval: the number of epochs from one value to the next.
     """

@@ -1,4 +1,4 @@
-"""Several processes that train or evaluate together (PyTorch distributed, started by ``torchrun``)."""
+"""Training and evaluation in several processes (PyTorch distributed, started by ``torchrun``)."""
 
 import os
 
@@ -12,7 +12,7 @@ def start() -> None:
     """Join the process group that ``torchrun`` set up: NCCL on GPUs, Gloo on CPUs.
 
     Raises:
-        InputError: this process was not started by ``torchrun``.
+        InputError: If this process was not started by ``torchrun``.
     """
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         raise InputError("multi_gpu_train.json needs torchrun: torchrun --nproc_per_node N -m monai.bundle run ...")
@@ -34,7 +34,7 @@ def is_distributed() -> bool:
 
 
 def is_main_process() -> bool:
-    """Return whether this process speaks and saves for all."""
+    """Return whether this process is the one that prints and saves."""
     return rank() == 0
 
 
@@ -45,30 +45,30 @@ def barrier() -> None:
 
 
 def rank() -> int:
-    """Return the number of this process among those that work together, 0 where it is alone."""
+    """Return the rank of this process; 0 without a process group."""
     return distributed.get_rank() if is_distributed() else 0
 
 
 def world_size() -> int:
-    """Return how many processes work together."""
+    """Return the number of processes; 1 without a process group."""
     return distributed.get_world_size() if is_distributed() else 1
 
 
 def local_device() -> torch.device:
-    """Return this process's GPU, or the CPU where there is none."""
+    """Return this process's GPU, or the CPU if there is none."""
     gpu = int(os.environ.get("LOCAL_RANK", 0))
     return torch.device("cuda", gpu) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def share_of(batch_size: int, processes: int | None = None) -> int:
-    """Return the part of a batch that each process takes, so that together they take the same batch as one would.
+    """Return the batch size per process, so that all processes together train on the same batch as one would.
 
     Args:
-        batch_size: of all processes together.
-        processes: how many there are; None asks PyTorch.
+        batch_size: total over all processes.
+        processes: number of processes; None asks PyTorch.
 
     Raises:
-        InputError: the batch cannot be divided evenly.
+        InputError: If the batch cannot be divided evenly.
     """
     processes = world_size() if processes is None else processes
     if batch_size % processes:
@@ -77,5 +77,5 @@ def share_of(batch_size: int, processes: int | None = None) -> int:
 
 
 def synchronized(network: nn.Module) -> nn.Module:
-    """Return the network, wrapped so that its gradients are averaged over processes where there are several."""
+    """Return the network, wrapped in DistributedDataParallel if there are several processes."""
     return nn.parallel.DistributedDataParallel(network) if world_size() > 1 else network

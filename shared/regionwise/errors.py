@@ -1,4 +1,4 @@
-"""The one exception that means "what was given is wrong", and the wording helpers its messages share."""
+"""The exception for bad input, and wording helpers for its messages."""
 
 import errno
 import re
@@ -9,10 +9,10 @@ from types import TracebackType
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used.
+    """Error for input that cannot be used, with a message of one line for the user.
 
     The message is one line: what was expected, what came, which file or key, what to do. Commands print it and exit
-    with status 1; everything else keeps its traceback, because it is a defect of ours.
+    with status 1; any other exception is a bug and keeps its traceback.
     """
 
 
@@ -29,14 +29,14 @@ _SYSTEM_ERROR = re.compile(
 
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
-    """Return the sentence that helps after a wrong name.
+    """Return the hint that follows an unknown name.
 
     Args:
         name: what was given.
         choices: the names that exist.
 
     Returns:
-        ``did you mean 'x'? choices: a, b, x`` (without the question where nothing is near).
+        ``did you mean 'x'? choices: a, b, x`` (without the question if no choice is similar).
     """
     choices = [str(choice) for choice in choices]
     nearest = get_close_matches(str(name), choices, n=1, cutoff=0.5)
@@ -47,7 +47,7 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
 def find_input_error(error: BaseException | None) -> InputError | None:
     """Return the `InputError` that caused ``error``, through whatever MONAI wrapped around it, or None.
 
-    A process of a `DataLoader` hands its errors on as the text of a traceback; they are found in there.
+    A `DataLoader` worker passes its errors on as the text of a traceback; they are found in that text.
     """
     for one in _chain(error):
         told = _IN_TRACEBACK.search(str(one)) if "in DataLoader worker process" in str(one) else None
@@ -59,7 +59,7 @@ def find_input_error(error: BaseException | None) -> InputError | None:
 
 
 def describe_in_one_line(error: BaseException) -> str | None:
-    """Return the line that stands for an error the user can do something about, or None for a defect of ours.
+    """Return one line for an error that the user can fix, or None for a bug.
 
     Bad input; what the system refuses (a full disk, a folder that cannot be written to), also where MONAI wrapped it
     or kept its text only; too little memory; and Ctrl-C.

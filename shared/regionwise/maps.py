@@ -135,7 +135,7 @@ def true_class_magnitude(
 def rectify(rw_map: Array, labels: Array) -> Array:
     """Rectify a map: at each voxel, replace the values of all classes but the true one by their mean.
 
-    The value of the voxel's true class and the sum over classes stay. A map that is rectified stays as it is.
+    The value of the true class and the sum over classes are unchanged, and so is a map that is rectified already.
 
     Args:
         rw_map: float (C, *spatial).
@@ -156,14 +156,14 @@ def rectify(rw_map: Array, labels: Array) -> Array:
 
 
 def is_rectified(rw_map: Array, labels: Array, tolerance: float = 1e-6) -> bool:
-    """Tell whether, at every voxel, all classes but the true one have the same value, and the true one no larger one.
+    """Return whether a map is rectified: per voxel, the wrong classes share one value that is not below the true one's.
 
     Then gradient descent raises the logit of the voxel's true class only, whatever the prediction is.
 
     Args:
         rw_map: float (C, *spatial).
         labels: integers from 0 to C - 1, (*spatial), of the map's kind.
-        tolerance: the largest difference that counts as none, relative to the map's largest magnitude.
+        tolerance: the largest difference that is ignored, relative to the map's largest magnitude.
 
     Raises:
         InputError: As in `rectify`.
@@ -179,7 +179,7 @@ def is_rectified(rw_map: Array, labels: Array, tolerance: float = 1e-6) -> bool:
 
 
 def check_kind(kind: str) -> None:
-    """Check that kind names a map.
+    """Check the name of a map.
 
     Raises:
         InputError: If it does not; the message suggests the nearest.
@@ -189,7 +189,7 @@ def check_kind(kind: str) -> None:
 
 
 def as_class_weights(class_weights: Sequence[float] | None, num_classes: int | None) -> torch.Tensor | None:
-    """Convert class weights to a float32 tensor; None stays.
+    """Convert class weights to a float32 tensor; None is returned as it is.
 
     Raises:
         InputError: If they are not positive and finite, or not num_classes (None: any number) of them.

@@ -1,4 +1,4 @@
-"""Convert what a command line gives into what the code takes: switches and paths."""
+"""Convert command-line values: switches and paths."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ SWITCHES = {"true": True, "false": False}
 def as_flag(value: bool | str, name: str = "") -> bool:
     """Return a switch as a bool.
 
-    MONAI's runner reads ``--resume true`` as the text "true", and Python takes every text for true, "false" too.
+    MONAI's runner reads ``--resume true`` as the text "true", and in Python any non-empty string is true, even "false".
 
     Args:
         value: True, False, or "true" or "false" in any case.
@@ -32,7 +32,7 @@ def as_flag(value: bool | str, name: str = "") -> bool:
 
 
 def as_path(value: str | os.PathLike | int | float, name: str = "") -> Path:
-    """Return a path; a name that the command line took for a number is a name.
+    """Return a path; a number is taken as a name, since the command line parses ``2026`` as one.
 
     Args:
         value: the path.
@@ -52,7 +52,7 @@ def as_path(value: str | os.PathLike | int | float, name: str = "") -> Path:
 
 
 def find_path_problem(value: object) -> str:
-    """Return why a value is no path ("" where it is one)."""
+    """Return why a value is not a path ("" if it is one)."""
     if isinstance(value, bool) or not isinstance(value, str | os.PathLike | int | float):
         return repr(value)
     return "" if str(value).strip() else "an empty text"

@@ -1,4 +1,4 @@
-"""Mixed precision: where it pays, and the context a network's forward pass runs in.
+"""Mixed precision: the choice of precision and the autocast context of forward passes.
 
 MONAI's engines write ``torch.autocast("cuda")``, so their own ``amp`` does nothing on a CPU. Here the inferer, which
 makes every forward pass of a MONAI engine, opens the context; on a CPU the loss stays outside it, in float32.
@@ -37,7 +37,7 @@ class Precision:
         device: where the network runs.
 
     Raises:
-        InputError: amp is none of these.
+        InputError: If amp is none of these.
 
     Examples:
         >>> Precision("auto", "cuda").engine_amp, Precision("auto", "cpu").engine_amp
@@ -76,7 +76,7 @@ class Precision:
             tqdm.write(f"precision on the CPU: {'bfloat16' if gain else 'float32'} ({reason})")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run must share."""
+        """Return the choice, for a resumed run."""
         return {"uses_bfloat16": self.uses_bfloat16}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ class PrecisionInferer(Inferer):
     """An inferer whose network runs in the precision that a `Precision` chose.
 
     Args:
-        precision: the choice.
+        precision: precision of the forward passes.
         inferer: makes the forward passes; None for one pass over the whole input.
     """
 
@@ -127,7 +127,7 @@ def try_bfloat16(spatial_dims: int = 3, seconds: float = 1.0) -> tuple[bool, str
 
 
 def bfloat16_errors(spatial_dims: int) -> list[float]:
-    """Return |y_bf16 - y_fp32| / |y_fp32| of three convolutions, each of the output and of both gradients.
+    """Return |y_bf16 - y_fp32| / |y_fp32| of three convolutions, for the output and both gradients of each.
 
     The shapes are a U-Net's: 3 wide with stride 1 and 2, and transposed, 2 wide with stride 2.
     """

@@ -1,4 +1,4 @@
-"""MONAI dictionary transforms for training loops of your own: a label's normalized distance travels with it.
+"""MONAI dictionary transforms for custom training loops: normalized distance (d̂) as a second label channel.
 
 The bundles do not use them: their data store holds the distance (`regionwise.data.PatchDataset`).
 """
@@ -24,7 +24,7 @@ class NormalizedDistanced(MapTransform):
 
     Args:
         keys: the label map's key, (1, *spatial) integers >= 0, 2-D or 3-D.
-        output_key: where d̂ goes: float32 (1, *spatial).
+        output_key: key of d̂, float32 (1, *spatial).
         spacing: "affine": the voxel size in mm, from the label's affine (MetaTensor); None: voxel units; or numbers,
             one per spatial axis.
         backend: see `regionwise.distance.normalized_distance`.
@@ -84,13 +84,13 @@ class NormalizedDistanced(MapTransform):
 
 
 class StackTargetd(MapTransform):
-    """Stack a label map and its d̂ to the target of a region-wise loss: float32 (2, *spatial).
+    """Stack a label map and its d̂ into the target of a region-wise loss: float32 (2, *spatial).
 
-    The d̂ by itself is dropped from the data, so that a batch does not carry it twice.
+    The separate d̂ is removed from the data, so that a batch does not carry it twice.
 
     Args:
         keys: the label map's key and that of d̂, each (1, *spatial).
-        output_key: where the target goes; by default it takes the label's place, because ignite's trainers hand only
+        output_key: key of the target; by default that of the label, because ignite's trainers pass only
             that to the loss.
 
     Raises:

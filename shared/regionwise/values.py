@@ -1,4 +1,4 @@
-"""Turn one text of a command line into a value of an annotated type."""
+"""Convert a command-line string to a value of an annotated type."""
 
 import collections.abc
 import inspect
@@ -18,16 +18,16 @@ _MAPPINGS = (dict, collections.abc.Mapping)
 
 
 def convert(name: str, text: str, annotation: Any) -> Any:
-    """Return the value that a text stands for.
+    """Convert a string to the annotated type.
 
     Args:
-        name: What the value is given as, for the message: ``--workers``.
-        text: The text.
+        name: Name of the option, for the message: ``--workers``.
+        text: The string.
         annotation: Type to convert to: str, a path-like, int, float, bool, None, Any, or a sequence, mapping or union
-            of these. In a union, a text stays a text unless its bracket opens a list or mapping.
+            of these. In a union with str, a string remains one unless it opens a list or mapping.
 
     Raises:
-        InputError: If the text is empty or stands for no value of the type.
+        InputError: If the string is empty or cannot be converted.
 
     Examples:
         >>> convert("--label_map", "{4: 3}", dict[int, int])
@@ -120,14 +120,14 @@ def _parsed(text: str) -> Any:
 
 
 def _filled(found: Any) -> Any:
-    """Refuse an empty list or mapping, which no option means anything by."""
+    """Reject an empty list or mapping, which has no meaning for any option."""
     if not found:
         raise ValueError(found)
     return found
 
 
 def describe(annotation: Any) -> str:
-    """Return in words what a text must be to stand for a value of a type.
+    """Describe in words the values that a type accepts.
 
     Examples:
         >>> describe(int | None)

@@ -84,7 +84,7 @@ def read_header(path: str | os.PathLike) -> nib.Nifti1Image:
     """Open a NIfTI file without reading its voxels or checking its geometry (see `check_header`).
 
     Raises:
-        InputError: the file is missing or is not a NIfTI file.
+        InputError: If the file is missing or is not a NIfTI file.
     """
     path = Path(path)
     if not path.is_file():
@@ -109,7 +109,7 @@ def check_header(image: nib.Nifti1Image, path: str | os.PathLike, ndims: Sequenc
         ndims: accepted numbers of axes.
 
     Raises:
-        InputError: see `regionwise.geometry.find_header_problems`.
+        InputError: See `regionwise.geometry.find_header_problems`.
     """
     problems = find_header_problems(image, Path(path), ndims)
     if problems:
@@ -120,7 +120,7 @@ def read_image(path: str | os.PathLike) -> Volume:
     """Read a 3-D scan as float32, with the header's scaling applied.
 
     Raises:
-        InputError: the file is missing, is no NIfTI file, has a header that `check_header` refuses, or is damaged.
+        InputError: If the file is missing, damaged or not NIfTI, or `check_header` rejects its header.
     """
     image = read_header(path)
     check_header(image, path)
@@ -137,7 +137,7 @@ def read_labels(path: str | os.PathLike, ndims: Sequence[int] = (2, 3)) -> Volum
         ndims: accepted numbers of axes.
 
     Raises:
-        InputError: as in `read_image`, or a value is fractional, NaN, negative or above 2^31.
+        InputError: As in `read_image`, or if a value is fractional, NaN, negative or above 2^31.
     """
     image = read_header(path)
     check_header(image, path, ndims)
@@ -171,7 +171,7 @@ def write_volume(
         codes: of sform and qform, with ``affine``.
 
     Raises:
-        InputError: neither or both of ``affine`` and ``like`` are given.
+        InputError: If neither or both of ``affine`` and ``like`` are given.
     """
     if (affine is None) == (like is None):
         raise InputError("write_volume needs either affine or like")
@@ -243,7 +243,7 @@ def _unzipped(path: Path, needed: int) -> bytes:
     """Return the first bytes of a .gz file after checking it to its end; what lies beyond is read but not kept.
 
     Raises:
-        EOFError: it ends too early.
+        EOFError: If it ends too early.
         zlib.error: the stream or its checksum is damaged.
     """
     content, parts, kept = path.read_bytes(), [], 0

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: everything is written to a temporary name and renamed."""
+"""Atomic files: everything is written to a temporary name and renamed."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def read_json(path: str | os.PathLike, hint: str = "") -> Any:
         hint: what to do about a bad one, for the message.
 
     Raises:
-        InputError: it is missing, or not JSON in UTF-8.
+        InputError: If it is missing, or not JSON in UTF-8.
     """
     path, ending = Path(path), f"; {hint}" if hint else ""
     if not path.is_file():
@@ -41,7 +41,7 @@ def content_digest(path: str | os.PathLike) -> str:
     """Return a digest of a file's content: of a .gz the CRC-32 and length at its end, else the SHA-256 of all bytes.
 
     Raises:
-        InputError: there is no such file.
+        InputError: If the file does not exist.
     """
     path = Path(path)
     if not path.is_file():
@@ -109,7 +109,7 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
     """Write strict JSON atomically.
 
     Raises:
-        ValueError: ``content`` holds NaN or infinity, which JSON cannot say; use None.
+        ValueError: If ``content`` holds NaN or infinity, which JSON cannot express; use None.
     """
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 

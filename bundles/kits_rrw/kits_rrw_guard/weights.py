@@ -49,7 +49,7 @@ def load_checkpoint(path: str | os.PathLike) -> Any:
     """Read a checkpoint with ``weights_only=True`` (tensors and plain values; no code can run).
 
     Raises:
-        InputError: the file is missing, damaged, or holds pickled objects.
+        InputError: If the file is missing, damaged, or holds pickled objects.
     """
     path = Path(path)
     if not path.is_file():
@@ -65,7 +65,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike) -> nn.Module:
     """Load weights strictly and return the network.
 
     Raises:
-        InputError: as `load_checkpoint`, or names or shapes differ; the line counts them and shows the first.
+        InputError: As in `load_checkpoint`, or if names or shapes differ; the line counts them and shows the first.
     """
     content = load_checkpoint(path)
     weights = content.get("network", content) if isinstance(content, Mapping) else content
@@ -82,7 +82,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike) -> nn.Module:
 
 
 def mismatch(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:
-    """Say in a few words how two state dicts differ in names or shapes ("" where they do not)."""
+    """Describe in a few words how two state dicts differ in names or shapes ("" if they do not)."""
     shapes = [name for name in expected if name in found and expected[name].shape != found[name].shape]
     missing = [name for name in expected if name not in found]
     unknown = [name for name in found if name not in expected]

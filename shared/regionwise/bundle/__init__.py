@@ -1,4 +1,4 @@
-"""Functions that the bundles' configurations call, and the check of these configurations."""
+"""Functions called by the bundles' configurations, and the checks of these configurations."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the evaluation, with its report and its plots, when it is asked for: a training needs none of it."""
+    """Import the evaluation, with its report and plots, on first use: training does not need it."""
     if name == "evaluate_datalist":
         from .evaluate import evaluate_datalist
 

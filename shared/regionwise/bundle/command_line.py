@@ -1,4 +1,4 @@
-"""Read the command line of MONAI's bundle runner: which files, which id, which overrides."""
+"""Parse the command line of MONAI's bundle runner: config files, run id and overrides."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ class RunnerCommand:
 
     Attributes:
         files: config files, merged in order.
-        run_id: the id that is run.
+        run_id: the id to run.
         overrides: id to value, those of ``--args_file`` included.
     """
 
@@ -34,18 +34,18 @@ class RunnerCommand:
 
 
 def current_command() -> RunnerCommand | None:
-    """Return the runner's command line that started this process; None if something else did."""
+    """Return the runner's command line that started this process; None if it was started by anything else."""
     return read_command(sys.orig_argv[1:] if hasattr(sys, "orig_argv") else sys.argv)
 
 
 def read_command(command: Sequence[str]) -> RunnerCommand | None:
-    """Take a command line of MONAI's bundle runner apart.
+    """Parse a command line of MONAI's bundle runner.
 
     Args:
         command: the interpreter's arguments: ``["-m", "monai.bundle", "run", "training", "--epochs", "5", ...]``.
 
     Returns:
-        What it says; None if it is no such command.
+        The parsed command; None if it is not one of the runner.
 
     Raises:
         InputError: If the file of ``--args_file`` cannot be read.

@@ -48,8 +48,8 @@ SHARED_IDS = ("patch_size", "slice_axis")
 def run_settings() -> dict[str, Any]:
     """Return the settings of the configuration that calls this: id to value, overrides included.
 
-    Values are as written, references and expressions unresolved, so that two runs are compared without building
-    anything; what does not change the result is left out.
+    Values are as written, references and expressions unresolved, so that two runs can be compared without building
+    anything; settings that do not change the result are left out.
 
     Returns:
         ``{"epochs": 300, "train#preprocessing#transforms#1#pixdim": [3, 3, -1], ...}``: lists stay whole unless they
@@ -63,7 +63,7 @@ def run_settings() -> dict[str, Any]:
 
 
 def evaluation_settings() -> dict[str, Any]:
-    """Return what the report says of the evaluation that calls this: bundle, section, split, ..."""
+    """Return the settings that the report shows for the running evaluation: bundle, section, split, ..."""
     parser = _parser()
     bundle = {"bundle": parser["_meta_::name"]} if "_meta_::name" in parser else {}
     return bundle | {key: _written(parser[key]) for key in EVALUATION_IDS if key in parser}
@@ -73,10 +73,10 @@ def network_settings() -> dict[str, Any]:
     """Return the content of network.json: ids that evaluation, inference and packing take over from the training.
 
     ``network_def`` is recorded as a plain configuration, every reference resolved and without deep supervision, so that
-    any network of MONAI's or of one's own is made again.
+    any network, MONAI's or a custom one, can be rebuilt.
 
     Raises:
-        InputError: If an argument of the network has no form in JSON.
+        InputError: If an argument of the network cannot be written as JSON.
     """
     parser = _parser()
     definition = _plain(parser, "network_def")
@@ -92,10 +92,10 @@ def is_on(flags: Sequence[bool | str]) -> bool:
 
 
 def leave_out(unless: bool | str = True) -> bool:
-    """Return whether to leave out a component that writes: only the main process writes, and only what is wanted.
+    """Return whether to disable a component that writes: only the main process writes, and only if asked to.
 
     Args:
-        unless: the switch that asks for the component.
+        unless: the switch that enables the component.
     """
     return not (as_flag(unless) and is_main_process())
 

@@ -8,7 +8,7 @@ from .rules import given_value
 
 
 def find_contradictions(config: Mapping) -> list[str]:
-    """Return which ids contradict each other, one line each; their values alone are right.
+    """Return ids whose values contradict each other, one line each; each value is valid by itself.
 
     Args:
         config: see `find_value_problems`.

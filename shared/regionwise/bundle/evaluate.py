@@ -1,4 +1,4 @@
-"""Evaluate the predictions that a bundle wrote."""
+"""Evaluation of the predictions written by a bundle."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -25,16 +25,16 @@ def evaluate_datalist(
 ) -> None:
     """Measure the predictions of the cases of a datalist and write cases.csv, summary.json and report.html.
 
-    Of several processes, the main one measures when all have written their predictions.
+    With several processes, the main one measures after all have written their predictions.
 
     Args:
         data: datalist of `regionwise.data`.
         dataset: its name, for class names and label values.
-        output_dir: folder to write to, in which ``predictions/<case_id>.nii.gz`` are.
+        output_dir: folder to write to, which holds ``predictions/<case_id>.nii.gz``.
         regions: name of a set of regions to measure beside the classes, such as ``brats``.
         protocol: ``full``, or ``paper`` (only slices that hold a label).
         probabilities: measure the calibration too, of the class probabilities in ``probabilities/``.
-        about: what the report should say of the run: bundle, section, split, ...
+        about: further facts for the report: bundle, section, split, ...
         checkpoint: the weights that predicted, one file or several; the report names them by their SHA-256.
     """
     barrier()

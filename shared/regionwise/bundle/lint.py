@@ -17,18 +17,18 @@ from .walking import first_line, nearest_only
 
 
 def lint(config: str | Sequence[str], **overrides: Any) -> int:
-    """Check a bundle configuration with its overrides and print what is wrong, one line each.
+    """Check a bundle configuration with its overrides and print one line per problem.
 
     Checked: the files are JSON; every override key exists; every ``_target_`` exists and takes its arguments; every
-    ``@reference`` leads somewhere; the values of the ids that people set are of the right kind and range and fit
-    together and to metadata.json.
+    ``@reference`` leads somewhere; the values of the ids that users set have the right type and range and are
+    consistent with each other and with metadata.json.
 
     Args:
         config: a config file, or several that are merged in order.
         overrides: as on the runner's command line: ``--epochs 5 --loss focal``.
 
     Returns:
-        0 when nothing is wrong, else 1.
+        0 if there are no problems, else 1.
     """
     problems = find_problems([config] if isinstance(config, str) else list(config), overrides)
     for problem in problems:
@@ -39,12 +39,12 @@ def lint(config: str | Sequence[str], **overrides: Any) -> int:
 
 
 def find_problems(config_files: Sequence[str], overrides: Mapping[str, Any], run_id: str | None = None) -> list[str]:
-    """Return what is wrong in a configuration, one line each; see `lint`.
+    """Return the problems of a configuration, one line each; see `lint`.
 
     Args:
         config_files: merged in order.
         overrides: id to value.
-        run_id: an id that must be there to run.
+        run_id: an id that must exist.
     """
     for file in config_files:
         problem = _unreadable(Path(file))

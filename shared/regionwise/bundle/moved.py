@@ -1,4 +1,4 @@
-"""Old names of ids and import paths, and what stands in their place."""
+"""Old names of ids and import paths, and their replacements."""
 
 # Import paths, as ``_target_`` names them.
 MOVED_TARGETS = {
@@ -9,7 +9,7 @@ MOVED_TARGETS = {
     "regionwise.flags.is_on": "regionwise.bundle.is_on, or nothing: what takes a switch reads true and false itself",
 }
 
-# Ids that people set.
+# Ids that users set.
 MOVED_IDS = {
     "amp_dtype": "--train#trainer#amp_kwargs#dtype '$torch.bfloat16'",
     "compile": "--train#trainer#compile True",

@@ -37,17 +37,17 @@ def code_digest(files: Mapping[str, bytes]) -> str:
 
 
 def require_own_code(bundle_root: str, digest: str) -> None:
-    """Refuse to run a packed bundle with another bundle's, or another installed, version of this package.
+    """Refuse to run a packed bundle with another version of this package than its own.
 
-    Python keeps one package called ``regionwise`` per process. A second bundle may use the first one's copy if that is
-    the same code; a copy in the bundle's own folder may have been edited.
+    A process imports ``regionwise`` once. A second bundle may use the copy of the first if the code is
+    the same; a copy in the bundle's own folder may have been edited.
 
     Args:
         bundle_root: folder of the packed bundle.
         digest: `code_digest` of the package as it was packed.
 
     Raises:
-        InputError: If the code that was imported is neither.
+        InputError: If the imported code is neither.
     """
     if (Path(bundle_root).resolve() / PACKAGE.name) == PACKAGE or code_digest(package_files()) == digest:
         return
@@ -59,7 +59,7 @@ def require_own_code(bundle_root: str, digest: str) -> None:
 
 
 def read_weights(path: str | Path) -> Mapping[str, Tensor]:
-    """Read tensors by name, without running pickled code.
+    """Read a file of named tensors without running pickled code.
 
     Raises:
         InputError: If the file is missing, damaged, or holds anything else.
@@ -71,14 +71,14 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
 
 
 class PublishWeights:
-    """Handler that puts fine-tuned weights where the tools that load bundles look for them: ``models/model.pt``.
+    """Handler that publishes fine-tuned weights as ``models/model.pt``, where tools that load bundles expect them.
 
     The packed weights stay beside them as ``models/model_packed.pt``. A run that writes its results outside the
     bundle's folder leaves the bundle as it is.
 
     Args:
         bundle_root: folder of the packed bundle.
-        output_dir: of the training, whose ``model.pt`` is taken when the training ends.
+        output_dir: that of the training; its ``model.pt`` is copied when the training ends.
     """
 
     def __init__(self, bundle_root: str, output_dir: str) -> None:
@@ -101,11 +101,11 @@ class PublishWeights:
 
 
 def start_from(network: nn.Module, weights: str | None) -> nn.Module:
-    """Return the network with packed weights to train on; its deep-supervision heads, which they lack, stay new.
+    """Return the network initialized with packed weights; deep-supervision heads, which they lack, stay random.
 
     Args:
         network: with or without deep supervision, also inside DistributedDataParallel.
-        weights: file; None leaves the network as it is.
+        weights: file of the weights; None leaves the network unchanged.
 
     Raises:
         InputError: If the file is damaged or of another network.

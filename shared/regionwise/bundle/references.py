@@ -25,7 +25,7 @@ def find_reference_problems(parser: ConfigParser) -> list[str]:
 
 
 def _find_circle(leads_to: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return ids that refer to each other in a circle, [] where none do.
+    """Return ids that refer to each other in a circle, [] if none do.
 
     Args:
         leads_to: id of a text to the ids it refers to; what refers to a whole part refers to all in it.

@@ -138,7 +138,7 @@ RULES: dict[str, tuple[str, Check]] = {
 
 
 def find_value_problems(config: Mapping) -> list[str]:
-    """Return which ids that people set have a value of the wrong kind or out of range, one line each.
+    """Return the ids set by users whose value has the wrong type or is out of range, one line each.
 
     Args:
         config: a configuration with its overrides; a `monai.bundle.ConfigParser` finds nested ids as well.
@@ -153,12 +153,12 @@ def find_value_problems(config: Mapping) -> list[str]:
 
 
 def is_computed(value: Any) -> bool:
-    """Return whether a value is a component, a reference or an expression, which only the run knows."""
+    """Return whether a value is a component, a reference or an expression, known only at run time."""
     return isinstance(value, Mapping) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
 
 
 def given_value(config: Mapping, name: str) -> Any:
-    """Return the value of an id, None where there is none or only the run knows it."""
+    """Return the value of an id; None if it has none or it is known only at run time."""
     value = config.get(name, None)
     return None if is_computed(value) else value
 

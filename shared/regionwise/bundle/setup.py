@@ -11,13 +11,13 @@ from .lint import find_problems
 
 
 def setup(seed: int = 0) -> None:
-    """Prepare a run: errors of the user's become one line, the command line is checked, seeds are fixed.
+    """Prepare a run: show user errors as one line, check the command line, fix the seeds.
 
     The configuration is checked only when this process was started by ``python -m monai.bundle run``: its command
     line is all that tells which files and overrides were given. From Python, call `regionwise.bundle.lint.lint`.
 
     Args:
-        seed: for Python, NumPy and torch.
+        seed: seed of Python, NumPy and torch.
 
     Raises:
         InputError: If the configuration or an override is wrong.
@@ -36,7 +36,7 @@ def find_bundle_root(name: str) -> str:
     """Return the folder of a bundle, from inside it, from the repository's root, or where the runner found it.
 
     Args:
-        name: of the bundle's folder, such as ``acdc_rrw``.
+        name: name of the bundle's folder, such as ``acdc_rrw``.
 
     Raises:
         InputError: If it is in none of these places.

@@ -1,4 +1,4 @@
-"""Check the components of a configuration: they exist, and they take what they are given."""
+"""Check the components of a configuration: they exist and accept their arguments."""
 
 import inspect
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def find_target_problems(config: Mapping) -> list[str]:
 
 
 def _find_argument_problems(path: str, name: str, component: Any, config: Mapping) -> list[str]:
-    """Return the arguments that a component does not take."""
+    """Return the arguments that a component does not accept."""
     try:
         parameters = inspect.signature(component).parameters
     except (TypeError, ValueError):  # some of torch's built-ins have no signature
@@ -53,7 +53,7 @@ def _find_argument_problems(path: str, name: str, component: Any, config: Mappin
 
 
 def find_transform_problems(parser: ConfigParser) -> list[str]:
-    """Try the transforms of the preprocessing, which are quickly made, with the arguments they are given."""
+    """Instantiate the preprocessing transforms, which is cheap, to check their arguments."""
     problems = []
     for path, value in walk(parser.get()):
         if "preprocessing#transforms#" not in path or not isinstance(value, Mapping) or "_target_" not in value:
@@ -74,7 +74,7 @@ def find_transform_problems(parser: ConfigParser) -> list[str]:
 
 
 def find_channel_problems(parser: ConfigParser) -> list[str]:
-    """Compare the network's channels with what the bundle's metadata says of the data."""
+    """Compare the network's channels with the bundle's metadata."""
     expected = {
         "network_def#in_channels": "_meta_#network_data_format#inputs#image#num_channels",
         "num_classes": "_meta_#network_data_format#outputs#pred#num_channels",

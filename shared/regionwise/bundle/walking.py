@@ -1,4 +1,4 @@
-"""Go through a configuration, and the wording that its checks share."""
+"""Walk a configuration; wording shared by its checks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

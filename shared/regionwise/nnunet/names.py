@@ -22,7 +22,7 @@ def trainer_name(loss: str) -> str:
         loss: a name that `regionwise.losses.make_loss` takes; there are trainers for `regionwise.losses.LOSS_NAMES`.
 
     Raises:
-        InputError: If there is no such loss.
+        InputError: If the loss is unknown.
     """
     make_loss(loss)
     return "nnUNetTrainerRRW" if loss == "rrw" else "nnUNetTrainerRegionWise_" + re.sub(r"[^a-z0-9]", "_", loss)

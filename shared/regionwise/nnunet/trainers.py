@@ -14,9 +14,8 @@ class RegionWiseTrainer(nnUNetTrainerVanillaAdam):
     """nnU-Net's trainer with another loss and the paper's optimizer, Adam at 0.0001; everything else is nnU-Net's.
 
     A region-wise loss is linear in the probabilities: its gradient vanishes where the softmax is saturated, also where
-    it is wrong (the annealed forms keep one). nnU-Net's step (SGD, 0.01, momentum 0.99) led there; README.md has the
-    figures. All trainers have the
-    one optimizer, so that a comparison of theirs is one of losses.
+    it is wrong (the annealed forms keep one). nnU-Net's optimizer (SGD, 0.01, momentum 0.99) led there; README.md has
+    the figures. All trainers share one optimizer, so that comparing them compares losses only.
 
     The super() calls let it be combined with other variants:
     ``class nnUNetTrainerRRW_100epochs(nnUNetTrainerRRW, nnUNetTrainer_100epochs)``.

@@ -1,4 +1,4 @@
-"""Parts of the training configs: augmentation, handlers, checkpoints."""
+"""Components of the training configs: augmentation, handlers, checkpoints."""
 
 from ..weights import load_weights
 from .augmentation import nnunet_augmentation

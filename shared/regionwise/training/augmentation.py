@@ -26,17 +26,17 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = No
     Rotation +-180 deg (p .2; in 3-D +-30 deg), scaling .7-1.4 (p .2), Gaussian noise of variance up to 0.1 (p .1), blur
     sigma .5-1 (p .2), brightness x.75-1.25 (p .15), contrast .75-1.25 (p .15), low-resolution simulation .5-1 (p .25),
     gamma .7-1.5 inverted (p .1) and plain (p .3), mirroring on every axis (p .5 each). The label channels move with
-    nearest-neighbor sampling: d-hat stays the value of a voxel of that class. What comes in from outside the image is
-    background with d-hat 0.
+    nearest-neighbor sampling, so that the normalized distance (d̂) remains that of a voxel of its class. Voxels from
+    outside the image are background with d̂ = 0.
 
     Args:
         spatial_dims: 2 or 3.
         thick_slice_axis: in 3-D, the axis that slices are perpendicular to where they are much thicker than the voxels
             in plane: volumes then turn by up to 180 deg about this axis only.
-        frequency: factor from 0 to 1 on all probabilities but the mirroring's; short trainings gain from less.
+        frequency: factor from 0 to 1 on all probabilities except that of mirroring; short trainings gain from less.
 
     Raises:
-        InputError: frequency is out of range.
+        InputError: If frequency is out of range.
 
     Source: Isensee et al., nnU-Net (2021), as used in Valverde & Tohka, section 4.
     """

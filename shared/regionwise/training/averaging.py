@@ -1,4 +1,4 @@
-"""The running average of a network's weights, for validation and inference."""
+"""Exponential moving average of a network's weights, for validation and inference."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ class AveragedWeights:
     PyTorch's `AveragedModel`; in several processes each keeps the same one.
 
     Args:
-        network: the network that is trained, also wrapped for several processes.
+        network: the network that is trained, possibly wrapped in DistributedDataParallel.
         decay: largest d_t, from 0 (no averaging) to below 1. 1 / (1 - decay) iterations count: 5 to 10 % of a run.
 
     Attributes:
-        network: what to validate and to save: the averaged network, or the trained one where nothing is averaged.
+        network: network to validate and save: the averaged one, or the trained one if nothing is averaged.
 
     Raises:
-        InputError: decay is out of range.
+        InputError: If decay is out of range.
 
     Examples:
         >>> trained = nn.Linear(1, 1)
@@ -43,7 +43,7 @@ class AveragedWeights:
         self.network = self.average.module if self.average is not None else network
 
     def update(self) -> None:
-        """Take the weights after an optimizer step into the average."""
+        """Add the weights after an optimizer step to the average."""
         if self.average is not None:
             self.average.update_parameters(self.trained)
 
@@ -54,11 +54,11 @@ class AveragedWeights:
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the average and the number of weights in it; nothing where nothing is averaged."""
+        """Return the average and the number of updates; empty if nothing is averaged."""
         return {} if self.average is None else self.average.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same network and decay."""
+        """Restore a state of the same network and decay."""
         if self.average is not None:
             self.average.load_state_dict(state)
 

@@ -22,7 +22,7 @@ LAST_WEIGHTS = "model_last.pt"
 
 
 class Checkpoints:
-    """Handler that saves after every epoch and, with ``resume``, goes on where the last save was.
+    """Handler that saves after every epoch and, with ``resume``, continues from the last save.
 
     Writes, each atomically: ``last.pt`` (everything: network, optimizer, scheduler, scaler, epoch, best metric, other
     handlers with a state) and the weights for inference: ``model.pt`` (best validation so far) and ``model_last.pt``.
@@ -30,17 +30,17 @@ class Checkpoints:
     Attach it last, so that the epoch it saves is complete: after validation and the learning-rate step.
 
     Args:
-        folder: where the files go.
+        folder: output folder.
         network: the network that is trained.
         optimizer: its optimizer.
         scheduler: learning-rate scheduler.
         sampler: `regionwise.data.StreamSampler` whose position is set on resuming.
-        batch_size: samples an iteration, of this process.
+        batch_size: samples per iteration of this process.
         evaluator: the validation engine, whose best metric is kept.
-        settings: what a run must share with the one it goes on from, by the name it has on the command line; the
+        settings: what a run must share with the one it resumes, by the name on the command line; the
             content of the data (`regionwise.data.PatchDataset.contents`) is compared as well.
-        resume: go on from ``last.pt`` if there is one.
-        others: more objects with ``state_dict`` and ``load_state_dict``, by name.
+        resume: continue from ``last.pt`` if it exists.
+        others: further objects with ``state_dict`` and ``load_state_dict``, by name.
         averaged: the average of the weights, which is saved for inference; None saves the network's own.
     """
 
@@ -73,7 +73,7 @@ class Checkpoints:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.store)
 
     def restore(self, engine: Engine) -> None:
-        """Load ``last.pt`` into everything that has a state, if asked to and there is one."""
+        """Load ``last.pt`` into everything that has a state, if ``resume`` is set and the file exists."""
         path = self.folder / LAST
         if not self.resume or not path.is_file():
             return
@@ -91,7 +91,7 @@ class Checkpoints:
         self.sampler.position = content["iteration"] * self.batch_size
 
     def _misfit(self, content: Any, engine: Engine) -> str:
-        """Say why a last state does not continue as this run ("" where it does)."""
+        """Describe why a saved state cannot be resumed by this run ("" if it can)."""
         needed = {*self.parts, "scaler", "epoch", "iteration", "best_metric", "best_metric_epoch", "settings"}
         if not isinstance(content, Mapping) or not needed <= content.keys():
             return "it is not the last state of a run; train without --resume"
@@ -131,11 +131,11 @@ class Checkpoints:
 
 
 def find_difference(first: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return how the settings of a run differ from those it was started with ("" where they do not).
+    """Describe how the settings of a run differ from those it was started with ("" if they do not).
 
     Args:
         first: id to value, of the run as it was started.
-        now: id to value, as it is to go on.
+        now: id to value, of the run as it is resumed.
     """
     for name, value in first.items():
         if name not in now or now[name] != value:
@@ -145,11 +145,11 @@ def find_difference(first: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def find_other_case(first: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Return which case differs from those a run was started with ("" where none does).
+    """Describe which case differs from those a run was started with ("" if none does).
 
     Args:
         first: case to digest, of the run as it was started.
-        now: case to digest, as it is to go on.
+        now: case to digest, of the run as it is resumed.
     """
     changed = [case for case in first if case in now and now[case] != first[case]]
     missing = [case for case in first if case not in now]

@@ -28,41 +28,41 @@ PATIENCE = 200
 
 
 def missed_classes(predicted: Sequence[float], reference: Sequence[float]) -> list[int]:
-    """List the classes that the references have and that are predicted nowhere, stray voxels aside.
+    """List the classes that occur in the references and are predicted nowhere, apart from stray voxels.
 
     Args:
         predicted: voxels per class, the background included, over all images.
-        reference: the same of the references.
+        reference: voxels per class in the references.
     """
     pairs = enumerate(zip(predicted, reference, strict=True))
     return [c for c, (found, voxels) in pairs if voxels > 0 and found <= STRAY * voxels]
 
 
 def has_collapsed(predicted: Sequence[float], reference: Sequence[float]) -> bool:
-    """Tell whether one class only is predicted where the references have more; arguments as in `missed_classes`."""
+    """Return whether one class is predicted although the references have more; arguments: see `missed_classes`."""
     present = sum(voxels > 0 for voxels in reference)
     return present > 1 and present - len(missed_classes(predicted, reference)) <= 1
 
 
 def is_sure(doubt: float, missed: float, voxels: float) -> bool:
-    """Tell whether a network is surer of its errors than the frequency of what it misses explains.
+    """Return whether a network is more certain of its errors than the frequency of the missed classes explains.
 
     Args:
         doubt: sum of 1 - max_c p_c over the voxels of the classes it misses.
-        missed: the number of these voxels.
-        voxels: the number of all voxels.
+        missed: number of these voxels.
+        voxels: total number of voxels.
     """
     return missed > 0 and doubt / missed < SURE * min(missed / voxels, 0.1)
 
 
 @dataclass
 class CollapseState:
-    """Since when what has been seen: what `CollapseGuard` has to remember across a resume, for `Checkpoints`.
+    """State of `CollapseGuard` that survives a resume, saved by `Checkpoints`.
 
     Attributes:
-        since: iteration at which the collapse was first seen; None while there is none.
+        since: iteration at which the collapse was first seen; None before that.
         absent_since: for each structure that the last validation missed, the iteration at which that began.
-        told: structures whose absence has been said.
+        told: structures whose absence has been reported.
     """
 
     since: int | None = None
@@ -74,21 +74,21 @@ class CollapseState:
         return asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from saved attributes."""
+        """Restore saved attributes."""
         self.__dict__.update(state)
 
 
 class CollapseGuard:
-    """Ignite handler: say when a training has collapsed, and end it when that has lasted.
+    """Ignite handler that reports a collapsed training and, if the collapse lasts, ends the run.
 
     Collapsed means that over an epoch, in the training batches (every tenth) and in the validation cases if there was a
-    validation, the network predicts one class only although the references have more, and is sure of it (`is_sure`):
-    where the softmax is saturated, a region-wise loss has no gradient left to lead out. The loss is shown, not tested:
-    that of an annealed training moves with its schedule. A collapse is said at once and, with action "stop", ends the
-    run with an error after ``patience`` iterations; ``model.pt`` has the best weights so far.
+    validation, the network predicts a single class although the references have more, and is certain of it (`is_sure`):
+    where the softmax is saturated, the gradient of a region-wise loss vanishes. The loss is shown, not tested:
+    that of an annealed training moves with its schedule. A collapse is reported at once and, with action "stop", ends
+    the run with an error after ``patience`` iterations; ``model.pt`` holds the best weights so far.
 
-    A structure that alone is predicted nowhere for ``patience`` iterations is said once, but ends nothing: it may be
-    learned late.
+    A structure that alone is predicted nowhere for ``patience`` iterations is reported once, but does not end the
+    run: it may be learned late.
 
     Attach it after the validation and before `Checkpoints`.
 
@@ -96,12 +96,12 @@ class CollapseGuard:
         evaluator: validation engine whose output has label maps "pred" and "label".
         num_classes: C, the background included.
         action: "warn" or "stop".
-        patience: iterations, counted from the epoch in which it is first seen.
+        patience: number of iterations, counted from the epoch in which the collapse is first seen.
         log_dir: folder of TensorBoard's curves (`ForegroundFraction`); None writes none.
-        state: what to remember, given where `Checkpoints` saves it (among its ``others``).
+        state: the state to use; pass it to `Checkpoints` (``others``) as well so that it is saved.
 
     Raises:
-        InputError: If action is none of the two.
+        InputError: If action is neither of the two.
 
     Examples:
         >>> from ignite.engine import Engine
@@ -134,17 +134,17 @@ class CollapseGuard:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def start(self, engine: Engine) -> None:
-        """Start an epoch from nothing."""
+        """Reset the counts of the epoch."""
         self.trained = self.validation.counts = None
 
     def look(self, engine: Engine) -> None:
-        """Count every tenth batch, or more of a short epoch."""
+        """Count every tenth batch; more often in a short epoch."""
         if engine.state.iteration % max(1, min(10, engine.state.epoch_length // 5)) == 0:
             counts = batch_counts(engine.state.output, self.num_classes)
             self.trained = counts if self.trained is None else self.trained + counts
 
     def __call__(self, engine: Engine) -> None:
-        """Decide at the end of an epoch."""
+        """Check for a collapse at the end of an epoch."""
         self.trained = over_processes(self.trained, (3, self.num_classes))
         predicted, reference, doubt = self.trained.tolist()
         missed = missed_classes(predicted, reference)
@@ -161,7 +161,7 @@ class CollapseGuard:
             self.state.since = None
 
     def _report(self, engine: Engine, missed: Sequence[int]) -> None:
-        """Say that the training has collapsed; raise once it has lasted."""
+        """Report the collapse; raise once it has lasted for ``patience`` iterations."""
         first, now = self.state.since is None, engine.state.iteration
         self.state.since = now if first else self.state.since
         predicted, reference, doubt = self.trained
@@ -182,7 +182,7 @@ class CollapseGuard:
             _say(f"{line} (seen in epoch {engine.state.epoch})")
 
     def _note_absent(self, predicted: list[float], reference: list[float], iteration: int) -> None:
-        """Say once of a structure that it alone has been predicted nowhere for ``patience`` iterations."""
+        """Report once that a structure has been predicted nowhere for ``patience`` iterations."""
         absent, state = missed_classes(predicted, reference), self.state
         state.absent_since = {c: state.absent_since.get(c, iteration) for c in absent}
         late = [c for c in absent if iteration - state.absent_since[c] >= self.patience and c not in state.told]

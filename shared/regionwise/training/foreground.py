@@ -1,4 +1,4 @@
-"""Count how much of each structure is predicted: over the training batches of an epoch, and over the validation."""
+"""Count predicted and reference voxels per structure, over training batches and over the validation cases."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ..distributed import is_main_process
 
 
 class ForegroundFraction:
-    """Ignite handler: count the voxels per class over the validation cases, and write their shares to TensorBoard.
+    """Ignite handler that counts voxels per class over the validation cases and writes their shares to TensorBoard.
 
     Only counts are kept; the device is read once per validation.
 
@@ -23,7 +23,7 @@ class ForegroundFraction:
 
     Attributes:
         counts: voxels per class of the last validation, float32 (2, C) of the predictions and of the references, over
-            all processes; None before one.
+            all processes; None before the first.
     """
 
     def __init__(self, num_classes: int, log_dir: str | os.PathLike | None = None) -> None:
@@ -37,7 +37,7 @@ class ForegroundFraction:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish)
 
     def start(self, engine: Engine) -> None:
-        """Start from nothing."""
+        """Reset the counts."""
         self.counts = None
 
     def add(self, engine: Engine) -> None:
@@ -48,7 +48,7 @@ class ForegroundFraction:
             self.counts = pair if self.counts is None else self.counts + pair
 
     def finish(self, engine: Engine) -> None:
-        """Sum over processes and write; the evaluator's epoch is the trainer's."""
+        """Sum over processes and write; the evaluator's epoch is that of the trainer."""
         self.counts = over_processes(self.counts, (2, self.num_classes))
         if self.log_dir is None or not is_main_process():
             return
@@ -64,7 +64,7 @@ class ForegroundFraction:
 
 
 def batch_counts(output: Any, num_classes: int) -> torch.Tensor:
-    """Count a training batch without waiting for its device.
+    """Count the voxels of a training batch without synchronizing its device.
 
     Args:
         output: of MONAI's trainer, decollated or not, with logits "pred" (those of full resolution are counted) and
@@ -87,12 +87,12 @@ def batch_counts(output: Any, num_classes: int) -> torch.Tensor:
 
 
 def voxels_per_class(labels: torch.Tensor, num_classes: int) -> torch.Tensor:
-    """Count voxels per class, float32 (C,) on the labels' device, without waiting for it (`torch.bincount` does)."""
+    """Count voxels per class, float32 (C,) on the labels' device, without synchronizing it (`torch.bincount` does)."""
     labels = labels.as_subclass(torch.Tensor)
     return torch.stack([(labels == c).sum() for c in range(num_classes)]).float()
 
 
 def over_processes(counts: torch.Tensor | None, shape: Sequence[int]) -> torch.Tensor:
-    """Sum counts over processes, of which some may have none; on the CPU."""
+    """Sum counts over processes, on the CPU; some processes may have none."""
     counts = torch.zeros(tuple(shape), device=idist.device()) if counts is None else counts
     return idist.all_reduce(counts, "SUM").cpu()

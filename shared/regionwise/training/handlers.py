@@ -1,4 +1,7 @@
-"""Small handlers that MONAI has no equal of: when to validate, when to stop, what to record."""
+"""Ignite handlers: validation, gradient clipping, finite loss, time budget, early stopping, record of the run.
+
+Unlike MONAI's ``EarlyStopHandler``, `EarlyStopping` keeps no state of its own and so survives a resume.
+"""
 
 import math
 import time
@@ -59,11 +62,11 @@ class GradientClipping:
 class FiniteLoss:
     """End a run whose loss is NaN or infinite with an error instead of training on.
 
-    It reads the loss on its device once every ``interval`` iterations and at the end of each epoch, because each look
-    makes a GPU wait.
+    The loss is read every ``interval`` iterations and at the end of each epoch only, because reading it synchronizes
+    the GPU.
 
     Args:
-        interval: iterations between two looks.
+        interval: iterations between two checks.
     """
 
     def __init__(self, interval: int = 10) -> None:
@@ -75,7 +78,7 @@ class FiniteLoss:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Look at the last loss."""
+        """Check the last loss."""
         loss = float(train_loss(engine.state.output))
         if not math.isfinite(loss):
             raise InputError(
@@ -87,7 +90,7 @@ class FiniteLoss:
 class TimeBudget:
     """End a run after the last epoch that fits into a time budget; validation and checkpoints happen as usual.
 
-    Attach it before the validation, which it makes run after the epoch that becomes the last.
+    Attach it before the validation, so that the epoch that becomes the last is validated.
 
     Args:
         max_minutes: wall-clock budget from the start of the run; None for no limit.
@@ -110,7 +113,7 @@ class TimeBudget:
         self.started_s = self.epoch_started_s = time.monotonic()
 
     def __call__(self, engine: Engine) -> None:
-        """Make this epoch the last one if another would not fit."""
+        """Make this epoch the last one if another would exceed the budget."""
         now_s = time.monotonic()
         self.longest_epoch_s = max(self.longest_epoch_s, now_s - self.epoch_started_s)
         self.epoch_started_s = now_s
@@ -124,7 +127,7 @@ class EarlyStopping:
     """End a run when the validation has not improved for ``patience`` epochs.
 
     It has no state of its own: the best epoch is the evaluator's, which a resumed run restores. Attach it after the
-    validation; epochs without one end nothing.
+    validation; epochs without a validation do not count.
 
     Args:
         evaluator: the validation engine.
@@ -148,13 +151,13 @@ class EarlyStopping:
 
 
 class RunRecord:
-    """Record a run at its start: ``network.json`` for using its weights, ``run.json`` for its reader.
+    """Record a run at its start: ``network.json`` for using its weights, ``run.json`` with all its settings.
 
     ``network.json`` holds the ids that inference and evaluation must share with the training; the runner takes it as
-    ``--args_file``. Attach it after `Checkpoints`: a run that is refused there leaves the first run's record.
+    ``--args_file``. Attach it after `Checkpoints`: a run that is refused there does not overwrite the first record.
 
     Args:
-        folder: where the files go.
+        folder: output folder.
         network: ids and values of the network.
         settings: id to value of all settings; in ``run.json`` those with a name of their own come first.
     """

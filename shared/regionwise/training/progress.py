@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: one bar, one line an epoch."""
+"""Progress of a run: a bar, one printed line per epoch, and peak memory."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ def train_loss(output: Any) -> torch.Tensor:
 
 
 def peak_memory() -> str:
-    """Return the most memory that this process has used so far, of the machine's and, with CUDA, of the GPU's."""
+    """Return the peak memory of this process: main memory and, with CUDA, GPU memory."""
     import resource  # Unix only: importing this module must work on Windows
 
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
@@ -34,10 +34,10 @@ def _off(show: bool) -> bool | None:
 
 
 class Progress:
-    """Progress bar over the whole run (time left included) and one printed line an epoch.
+    """Progress bar over the whole run (time left included) and one printed line per epoch.
 
     A line: ``epoch 12/300  loss -0.8312  Dice 0.871  3.1 it/s  waiting for data 4 %``. The waiting share is the part
-    of the epoch's training time that the trainer stood still for the next batch.
+    of the epoch's training time spent waiting for the next batch.
 
     Args:
         evaluator: validation engine; its key metric is the Dice shown.
@@ -64,7 +64,7 @@ class Progress:
         self.bar = tqdm(total=total, initial=engine.state.iteration, unit="it", disable=_off(self.show), leave=False)
 
     def start_epoch(self, engine: Engine) -> None:
-        """Reset what is measured per epoch; the first opens the bar, since only then a resumed run is where it was."""
+        """Reset the per-epoch figures; the first epoch opens the bar, when a resumed run knows its position."""
         if self.bar is None:
             self.start(engine)
         self.loss_sum, self.iterations, self.waited_s = 0.0, 0, 0.0
@@ -81,7 +81,7 @@ class Progress:
         self.waited_s += time.monotonic() - self.asked_s
 
     def step(self, engine: Engine) -> None:
-        """Count an iteration. The loss stays on its device; reading it here would make a GPU wait."""
+        """Count an iteration. The loss stays on its device; reading it here would synchronize the GPU."""
         self.loss_sum = self.loss_sum + train_loss(engine.state.output)
         self.iterations += 1
         self.training_ended_s = time.monotonic()
@@ -108,7 +108,7 @@ class Progress:
         )
 
     def close(self, engine: Engine) -> None:
-        """Close the bar and say how the run ended."""
+        """Close the bar and print how the run ended."""
         if self.bar is not None:
             self.bar.close()
         if not self.show:
@@ -129,7 +129,7 @@ class CaseProgress:
     """Progress over the cases of an evaluator: a bar on a terminal, a line per tenth of the cases elsewhere.
 
     Args:
-        description: what is done to each case.
+        description: label of the bar.
     """
 
     def __init__(self, description: str = "inference") -> None:

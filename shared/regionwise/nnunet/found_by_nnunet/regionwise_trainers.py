@@ -1,4 +1,4 @@
-"""What nnU-Net's search finds: the trainers of `regionwise.nnunet.trainers`, by name."""
+"""Trainers of `regionwise.nnunet.trainers`, exported where nnU-Net searches for them by name."""
 
 from regionwise.nnunet.trainers import TRAINERS
 
