@@ -72,7 +72,7 @@ def map_rows() -> Iterator[Row]:
 
     what = "240x240x155, 4 classes"
     yield Row(f"RRW map, {what}", code, lambda: region_wise_map(volume, 4), theirs, 18, True, True, "map")
-    yield Row(f"RRW d-hat, {what}", code, lambda: normalized_distance(volume), theirs, 20, True, True, "distance")
+    yield Row(f"RRW d̂, {what}", code, lambda: normalized_distance(volume), theirs, 20, True, True, "distance")
     yield Row(
         "RRW maps of a 2-D batch, 41x256x256, 3 classes",
         code,
@@ -101,11 +101,11 @@ def loss_rows() -> Iterator[Row]:
 
         return work
 
-    ours, what = both_ways(rrw, compact), "RRW loss and gradient, labels + d-hat, 10x4x256x224"
+    ours, what = both_ways(rrw, compact), "RRW loss and gradient, labels + d̂, 10x4x256x224"
     yield Row(what, "torch CrossEntropyLoss", ours, both_ways(cross_entropy, labels[:, 0]), 1.0)
     annealed = both_ways(make_loss("rrw:annealed"), compact)
     yield Row(
-        "generalized rectified loss (rrw:annealed) and gradient, labels + d-hat, 10x4x256x224",
+        "generalized rectified loss (rrw:annealed) and gradient, labels + d̂, 10x4x256x224",
         "torch CrossEntropyLoss",
         annealed,
         both_ways(cross_entropy, labels[:, 0]),
@@ -115,7 +115,7 @@ def loss_rows() -> Iterator[Row]:
     yield Row(what, "MONAI HausdorffDTLoss", ours, both_ways(hausdorff, labels), 0.05, slow=True)
     yield Row(what, "MONAI BoundaryLoss", ours, both_ways(boundary, labels), 0.1, slow=True)
     yield Row(
-        "the same from labels, d-hat on the fly",
+        "the same from labels, d̂ on the fly",
         "published loss (SciPy per class inside)",
         both_ways(rrw, labels),
         both_ways(published.published_region_wise_loss, labels),
@@ -197,7 +197,7 @@ def device_rows() -> Iterator[Row]:
         dice_ce(logits, labels[:, None]).backward()
         torch.cuda.synchronize()
 
-    yield Row("d-hat on the GPU, 58x256x224", "MONAI DiceCELoss and gradient there", ours, theirs, 1.0)
+    yield Row("d̂ on the GPU, 58x256x224", "MONAI DiceCELoss and gradient there", ours, theirs, 1.0)
 
 
 def peak_memory_mb(name: str) -> float:

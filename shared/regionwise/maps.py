@@ -58,7 +58,7 @@ def region_wise_map(
         >>> import numpy as np
         >>> from regionwise.maps import region_wise_map
         >>> labels = np.array([[0, 0, 1, 1]])
-        >>> region_wise_map(labels, num_classes=2).tolist()  # RRW: -d-hat at the true class, 1 at the other
+        >>> region_wise_map(labels, num_classes=2).tolist()  # RRW: -d̂ at the true class, 1 at the other
         [[[-1.0, -0.5, 1.0, 1.0]], [[1.0, 1.0, -0.5, -1.0]]]
         >>> region_wise_map(labels, 2, "boundary", spacing=(1.0, 1.5))[1].tolist()  # mm, negative inside
         [[3.0, 1.5, -1.5, -3.0]]

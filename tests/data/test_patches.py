@@ -161,7 +161,7 @@ def test_an_empty_case_is_drawn_from_all_the_same(tmp_path):
     dataset = PatchDataset([item], read_only(), tmp_path / "cache", (4, 4), "precomputed", None, 1.0, True)
     sample = dataset[0]
     assert not sample["label"][0].any()
-    assert torch.all(sample["label"][1] == 1)  # one label fills the volume: d-hat is 1 by definition
+    assert torch.all(sample["label"][1] == 1)  # one label fills the volume: d̂ is 1 by definition
 
 
 def test_the_distance_moves_with_the_label(make):

@@ -52,7 +52,7 @@ def test_float32_is_as_exact_as_it_can_be(q):
 
 
 def test_value_of_two_voxels_by_hand():
-    labels = torch.tensor([[[[0, 1]]]])  # d-hat = 1, so w = 2
+    labels = torch.tensor([[[[0, 1]]]])  # d̂ = 1, so w = 2
     loss = GeneralizedRectifiedLoss(0.5)
     # p = 1/4 at both voxels: 2 (1 - 1/2) / 0.5, over two classes
     logits = torch.tensor([[[[0.0, 2.0]], [[2.0, 0.0]]]]).log1p()

@@ -1,4 +1,4 @@
-"""Targets that look like labels and d-hat but are not are refused, before they train the inverse."""
+"""Targets that look like labels and d̂ but are not are refused, before they train the inverse."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_one_hot_labels_with_one_class_only(value):
     if value == 0:
         with pytest.raises(InputError, match=ONE_HOT):
             make_loss("rrw")(logits, one_hot(labels, 2).float())
-    else:  # the very numbers of background alone and its d-hat of 1: the one batch that cannot be told
+    else:  # the very numbers of background alone and its d̂ of 1: the one batch that cannot be told
         target = one_hot(labels, 2).float()
         assert torch.equal(target, with_distance(torch.zeros_like(labels)))
         make_loss("rrw")(logits, target)
@@ -53,10 +53,10 @@ def test_one_hot_labels_of_more_classes_name_the_way_out():
 def test_what_augmentation_brings_in_from_outside_the_image_is_taken():
     logits, labels = batch((2, 8, 8), 2)
     target = with_distance(labels)
-    target[:, :, :3] = 0  # background with d-hat 0
+    target[:, :, :3] = 0  # background with d̂ 0
     assert make_loss("rrw")(logits, target).isfinite()
     thin = torch.zeros(2, 2, 8, 8)
-    thin[:, :, 4] = 1  # d-hat 1 on a line one voxel thick, all else from outside
+    thin[:, :, 4] = 1  # d̂ 1 on a line one voxel thick, all else from outside
     assert make_loss("rrw")(logits, thin).isfinite()
 
 

@@ -8,7 +8,7 @@ from regionwise.training import nnunet_augmentation
 
 
 def sample(spatial_dims):
-    """Return noise and a target with a disc or a ball of 1 that holds one of 2 and their d-hat."""
+    """Return noise and a target with a disc or a ball of 1 that holds one of 2 and their d̂."""
     shape = (1, 24, 20) if spatial_dims == 2 else (1, 8, 16, 12)
     axes = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape[1:]), indexing="ij")
     radius = np.sqrt(sum(axis**2 for axis in axes))
@@ -47,7 +47,7 @@ def test_labels_stay_labels_and_shapes_stay(spatial_dims, thick, probability):
 
 @pytest.mark.parametrize("spatial_dims", [2, 3])
 def test_the_distance_stays_with_its_voxel(spatial_dims):
-    """Each value of d-hat after the transforms occurs in a voxel of that class before, or is outside (0)."""
+    """Each value of d̂ after the transforms occurs in a voxel of that class before, or is outside (0)."""
     before = sample(spatial_dims)["label"]
     allowed = {int(label): set(before[1][before[0] == label].tolist()) for label in before[0].unique()}
     allowed[0].add(0.0)

@@ -1,6 +1,6 @@
-"""Cases to tables, statistics and a report.
+"""Evaluation of segmentations: per-case metrics, summary, report and comparison of methods.
 
-`evaluate_cases` and the statistics are imported when they are first used: worker processes and trainings start without
+`evaluate_cases` and the statistics are imported on first use, so that worker processes and trainings start without
 SciPy's statistics, matplotlib and jinja2.
 """
 

@@ -16,10 +16,10 @@ class Case:
         name: Name in tables.
         prediction: Label map to evaluate.
         reference: Label map to compare it with (the ground truth).
-        group: Part of the data that is reported by itself, such as "ED"; "" for none.
+        group: Subgroup that is also reported separately, such as "ED"; "" for none.
         image: Scan, shown under the overlays; optional.
         probabilities: Class probabilities, (*spatial, classes) with the background first; optional.
-        patient: Whom the case is of, where several cases (frames) can be of one patient; "" if not known.
+        patient: Patient of the case, if several cases (frames) can belong to one; "" if unknown.
     """
 
     name: str
@@ -72,5 +72,5 @@ def nifti_files(folder: str | os.PathLike) -> tuple[dict[str, Path], list[Proble
 
 
 def printable(text: str) -> str:
-    """Replace what cannot be written as UTF-8 (bytes of a file name in another encoding) by its escape sequence."""
+    """Escape what cannot be written as UTF-8 (bytes of a file name in another encoding)."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

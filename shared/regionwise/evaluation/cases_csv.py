@@ -30,7 +30,7 @@ def cases_csv(rows: Sequence[Row]) -> str:
 
 
 def csv_text(heads: Sequence[str], rows: Sequence[Sequence[str | float | None]]) -> str:
-    """Table as CSV, in which no text can be taken for a formula by a spreadsheet.
+    """Table as CSV in which spreadsheets take no text for a formula.
 
     Args:
         heads: Names of the columns.
@@ -48,8 +48,8 @@ def read_rows(path: str | os.PathLike) -> list[Row]:
     """Read a cases.csv; an empty number becomes None.
 
     Raises:
-        InputError: If the file is missing, no text, has no row, lacks the columns case, structure or status, or holds
-            something else than a finite number.
+        InputError: If the file is missing, not text or empty, lacks the columns case, structure or status, or holds
+            anything but finite numbers.
     """
     path = Path(path)
     if not path.is_file():

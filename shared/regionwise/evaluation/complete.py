@@ -1,4 +1,4 @@
-"""Complete the results of cases whose structures were not named: every case gets a row for every structure."""
+"""Complete per-case results: every case gets a row for every structure, also if classes were not named."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -57,7 +57,7 @@ def evaluate(
 ) -> int:
     """Measure predicted label maps against references and write cases.csv, summary.json and report.html.
 
-    Files are paired by name. Both sides must share shape and affine; what does not fit is named in one list.
+    Files are paired by name. Both must have the same shape and affine; all mismatches are listed together.
 
     Args:
         predictions: Folder of label maps (.nii.gz, .nii).
@@ -84,8 +84,8 @@ def evaluate(
         worst: Number of worst cases that the report shows.
         workers: Number of processes; by default one per core. A script that calls this with more than one needs
             ``if __name__ == "__main__":`` around it, as always where Python starts processes.
-        skip_bad: Go on without cases that cannot be evaluated, and say so in summary and report.
-        overwrite: Replace the results that are in ``out`` already.
+        skip_bad: Continue without cases that cannot be evaluated, and list them in summary and report.
+        overwrite: Replace existing results in ``out``.
 
     Returns:
         0; bad cases without ``skip_bad`` raise after the results of the others are in cases.csv.
@@ -138,17 +138,17 @@ def evaluate_cases(
     The three files are written together at the end, or none of them. No file of an input is ever overwritten.
 
     Args:
-        cases: What to measure; names must differ.
+        cases: Cases with unique names.
         out: Folder to write to.
-        settings: How to measure.
+        settings: Settings of the evaluation.
         workers: Number of processes; by default one per core. A script that calls this with more than one needs
             ``if __name__ == "__main__":`` around it, as always where Python starts processes.
-        skip_bad: Go on without cases that cannot be evaluated.
-        problems: Cases that are known to be bad already.
+        skip_bad: Continue without cases that cannot be evaluated.
+        problems: Cases already known to be bad.
         worst: Number of worst cases that the report shows.
-        about: What else summary and report should say: data, split, model, seed.
+        about: Further facts for summary and report: data, split, model, seed.
         error_maps: Write error maps to ``out``/error_maps.
-        overwrite: Replace the results that are in ``out`` already. Those of a run that ended with bad cases
+        overwrite: Replace existing results in ``out``. Those of a run that ended with bad cases
             (``cases.csv`` alone) are replaced without.
 
     Returns:
@@ -223,7 +223,7 @@ def _check_cases(cases: Sequence[Case]) -> None:
 
 
 def _check_output(cases: Sequence[Case], out: Path, error_maps: bool, overwrite: bool) -> None:
-    """Refuse a folder that cannot be written to, or in which something would be lost."""
+    """Reject a folder that cannot be written to or in which files would be overwritten."""
     check_writable(out)
     inputs = [path for one in cases for path in (one.prediction, one.reference, one.image, one.probabilities) if path]
     folders = {path.parent.resolve() for path in inputs}

@@ -51,7 +51,7 @@ def measure_case(case: Case, settings: EvaluationSettings, error_maps: Path | No
         error_maps: Folder to write its error map to; None: not written.
 
     Returns:
-        The rows, or the problem that the files have: a bad case never costs the others their results.
+        The rows, or the problem of its files: a bad case does not affect the results of the others.
 
     Raises:
         InputError: If the error map cannot be written.
@@ -87,7 +87,7 @@ def absent_row(case: Case, structure: Structure, settings: EvaluationSettings) -
 
 
 def error_map(prediction: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Where two label maps differ, as uint8: 0 for the same label, else a key of `ERROR_MAP_VALUES`."""
+    """Error map of two label maps, uint8: 0 for equal labels, else a key of `ERROR_MAP_VALUES`."""
     errors = np.zeros(reference.shape, np.uint8)
     errors[(prediction != reference)] = 3
     errors[(prediction != 0) & (reference == 0)] = 1
@@ -165,7 +165,7 @@ def mask_of(labels: np.ndarray, structure: Structure) -> np.ndarray:
 def _optional(
     prediction: np.ndarray, reference: np.ndarray, spacing_mm, structure: Structure, settings: EvaluationSettings
 ) -> Row:
-    """Measure what only some settings ask for; a column that is not for this structure is None."""
+    """Measure the optional metrics; a column that does not apply to the structure is None."""
     row: Row = {}
     if settings.boundary_width_mm is not None:
         row["boundary_iou"] = metrics.boundary_iou(prediction, reference, spacing_mm, settings.boundary_width_mm)

@@ -1,4 +1,4 @@
-"""The columns of cases.csv: title, definition and which way is better."""
+"""Metadata of the columns of cases.csv: title, definition, and whether higher is better."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ class Metric:
 
     Attributes:
         title: Name in tables, with the unit.
-        definition: How it is measured, in one line.
-        higher_is_better: None where neither way is better, or where that is not known.
+        definition: Its definition, in one line.
+        higher_is_better: None if neither direction is better or it is unknown.
         digits: Decimals in tables.
     """
 

@@ -1,4 +1,4 @@
-"""Output folder of a command: no file is overwritten by chance, and results are written together or not at all."""
+"""Output folder of a command: nothing is overwritten by accident, and results are written all or none."""
 
 import os
 from collections.abc import Iterable, Mapping

@@ -28,10 +28,10 @@ def find_cases(
         split: The split the part is of.
 
     Returns:
-        The pairs, and what has no partner or shares its name.
+        The pairs, and a problem for each file without a partner or with a name that is not unique.
 
     Raises:
-        InputError: If a folder is missing or empty, no name is on both sides, or a part is asked for of no dataset.
+        InputError: If a folder is missing or empty, no name is on both sides, or a section is given without a dataset.
     """
     if dataset is not None:
         if split is not None and section in (None, "all"):

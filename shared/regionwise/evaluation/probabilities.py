@@ -48,7 +48,7 @@ def measure_probabilities(
     """Compare the probabilities of a case with its reference; None if it has none.
 
     Raises:
-        InputError: If the file is no (*spatial, classes) array of probabilities that fits the reference.
+        InputError: If the file is not a (*spatial, classes) array of probabilities on the grid of the reference.
     """
     if case.probabilities is None:
         return None
@@ -88,7 +88,7 @@ class ProbabilityFile:
 
     Attributes:
         n_classes: Number of classes, with the background.
-        truth: Labels of the voxels that the protocol looks at.
+        truth: Labels of the voxels that the protocol includes.
     """
 
     def __init__(self, case: Case, reference: Volume, settings: EvaluationSettings) -> None:
@@ -113,7 +113,7 @@ class ProbabilityFile:
         """Read one class, float32, of the shape of ``truth``.
 
         Raises:
-            InputError: If the file is damaged, or a value is no probability.
+            InputError: If the file is damaged, or a value is not a probability.
         """
         try:
             p = np.asarray(self.header.dataobj[..., label], dtype=np.float32)[self._kept]

@@ -1,4 +1,4 @@
-"""Read the prediction and the reference of a case, and refuse pairs that do not fit."""
+"""Read the prediction and the reference of a case, and reject pairs that do not match."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,10 @@ from .settings import EvaluationSettings
 
 
 def read_pair(case: Case, settings: EvaluationSettings) -> tuple[Volume, Volume]:
-    """Read the prediction and the reference of a case as the settings want them.
+    """Read the prediction and the reference of a case according to the settings.
 
     Raises:
-        InputError: If a file cannot be read, is no label map in mm, or the two do not share their geometry.
+        InputError: If a file cannot be read, is not a label map in mm, or their geometries differ.
     """
     headers = [(path, read_header(path)) for path in (case.prediction, case.reference)]
     for path, header in headers:
@@ -54,12 +54,12 @@ def check_same_grid(prediction: tuple[Path, nib.Nifti1Image], reference: tuple[P
 
 
 def labeled_slices(reference: np.ndarray) -> np.ndarray:
-    """Which slices along the first axis hold a label, as a bool vector."""
+    """Mask of the slices along the first axis that hold a label, bool (slices,)."""
     return reference.any(axis=tuple(range(1, reference.ndim)))
 
 
 def voxel_ml(affine: np.ndarray) -> float:
-    """Volume of a voxel in ml, from the affine (so that a 2-D image has its slice thickness)."""
+    """Volume of a voxel in ml, from the affine (so that a 2-D image keeps its slice thickness)."""
     return abs(float(np.linalg.det(affine[:3, :3]))) / 1000
 
 

@@ -1,4 +1,4 @@
-"""How cases are measured: one frozen object that travels to the worker processes and into the summary."""
+"""Settings of an evaluation: one frozen object, passed to the worker processes and written to the summary."""
 
 import math
 import re
@@ -16,7 +16,7 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How cases are measured.
+    """Settings of an evaluation.
 
     Attributes:
         classes: The classes; None: every label that a reference holds.
@@ -43,7 +43,7 @@ class EvaluationSettings:
     detection_ml: tuple[float, ...] = (0, 0.1, 1)
 
     def __post_init__(self) -> None:
-        """Refuse what no case could be measured with.
+        """Reject settings that no case could be measured with.
 
         Raises:
             InputError: If two structures share a name, or a value does not exist or makes no sense.
@@ -83,10 +83,10 @@ class EvaluationSettings:
         protocol: str = "full",
         boundary_width_mm: float | None = None,
     ) -> "EvaluationSettings":
-        """Make settings from what a user says; the arguments are the options of ``python -m regionwise evaluate``.
+        """Make settings from user options, which are those of ``python -m regionwise evaluate``.
 
         Args:
-            dataset: Gives class names and label values where ``classes`` and ``label_map`` do not.
+            dataset: Source of class names and label values if ``classes`` and ``label_map`` are not given.
             classes: See `named_classes`.
             num_classes: See `named_classes`.
             regions: See `named_regions`; the name of a dataset gives its class names, too.
@@ -99,7 +99,7 @@ class EvaluationSettings:
             boundary_width_mm: Width of the rim for boundary IoU.
 
         Raises:
-            InputError: If an option does not exist or makes no sense.
+            InputError: If an option is unknown or invalid.
         """
         region_set = regions if isinstance(regions, str) and regions in REGIONS else None
         if dataset is not None and region_set not in (None, dataset):

@@ -1,4 +1,4 @@
-"""What is measured: the classes of a label map, and regions made of several classes."""
+"""Structures to evaluate: the classes of a label map, and regions made of several classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Structure:
 
 
 def dataset_classes(dataset: str) -> tuple[dict[int, str], dict[int, int]]:
-    """Class names of a known dataset, and the label values that its files spell differently.
+    """Class names of a known dataset, and the label values that its files replace.
 
     Raises:
-        InputError: If there is no dataset of this name.
+        InputError: If the dataset is unknown.
     """
     if not isinstance(dataset, str) or dataset not in READERS:
         raise InputError(f"Unknown dataset '{dataset}'; {did_you_mean(dataset, READERS)}")
@@ -39,7 +39,7 @@ def dataset_classes(dataset: str) -> tuple[dict[int, str], dict[int, int]]:
 def named_classes(
     classes: str | Sequence[str] | Mapping[int, str] | None, num_classes: int | None = None
 ) -> tuple[Structure, ...] | None:
-    """Make structures of the classes that were asked for.
+    """Make structures from the requested classes.
 
     Args:
         classes: Names of labels 1, 2, ... (a sequence, or one string with commas), or a mapping from label to name,
@@ -50,7 +50,7 @@ def named_classes(
         One structure per class; None if neither is given: the labels that occur are the classes.
 
     Raises:
-        InputError: If a name is no name, a label no label, or the two arguments disagree.
+        InputError: If a name or a label is invalid, or the two arguments disagree.
     """
     if num_classes is not None and (not _is_int(num_classes) or not 2 <= num_classes <= LARGEST_LABEL + 1):
         raise InputError(
@@ -79,13 +79,13 @@ def named_classes(
 
 
 def named_regions(regions: str | Mapping[str, Sequence[int]] | None) -> tuple[Structure, ...]:
-    """Make structures of the regions that were asked for.
+    """Make structures from the requested regions.
 
     Args:
         regions: The name of a dataset that has regions ("brats"), or a mapping from name to labels.
 
     Raises:
-        InputError: If no dataset of that name has regions, or a value is no list of labels.
+        InputError: If no dataset of that name has regions, or a value is not a list of labels.
     """
     if regions is None:
         return ()
@@ -108,10 +108,10 @@ def as_label(value: object, option: str) -> int:
 
     Args:
         value: An integer, or its digits.
-        option: The option it came with, for the message.
+        option: Name of the option, for the message.
 
     Raises:
-        InputError: If it is no integer from 1 to 65535.
+        InputError: If it is not an integer from 1 to 65535.
     """
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)

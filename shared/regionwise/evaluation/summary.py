@@ -33,7 +33,7 @@ def summarize(
         ``n_cases``, ``notes``, and the numbers: ``structures`` (name to ``labels`` and what `summarize_structure`
         gives), ``groups`` (group to the same without ``labels``; empty where all cases are of one group),
         ``detection`` (structure to one count per threshold) and ``calibration`` (None without probabilities). All of it
-        is JSON: what does not exist is None.
+        is JSON: missing values are None.
     """
     rows = [row for one in results for row in one.rows]
     groups = {str(row["group"]) for row in rows}

@@ -65,7 +65,7 @@ class GeneralizedRectifiedLoss(RegionWiseLoss):
         >>> loss.fraction = 0.5  # half of the iterations are done
         >>> round(loss.q, 3)
         0.4
-        >>> labels = torch.tensor([[[[0, 1]]]])  # d-hat is 1 at both voxels, so w = 2
+        >>> labels = torch.tensor([[[[0, 1]]]])  # d̂ is 1 at both voxels, so w = 2
         >>> round(loss(torch.zeros(1, 2, 1, 2), labels).item(), 4)  # (1 - 0.5^0.4) / 0.4
         0.6054
     """

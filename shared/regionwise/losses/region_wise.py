@@ -58,7 +58,7 @@ class RegionWiseLoss(LabelLoss):
         >>> from regionwise.losses import RegionWiseLoss
         >>> labels = torch.tensor([[[[0, 0, 1, 1]]]])  # (B, 1, *spatial)
         >>> logits = torch.zeros(1, 2, 1, 4, requires_grad=True)  # (B, C, *spatial)
-        >>> loss = RegionWiseLoss()(logits, labels)  # d-hat is 1, 0.5, 0.5, 1
+        >>> loss = RegionWiseLoss()(logits, labels)  # d̂ is 1, 0.5, 0.5, 1
         >>> round(loss.item(), 4)
         0.0625
         >>> loss.backward()

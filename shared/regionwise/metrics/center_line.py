@@ -12,8 +12,8 @@ from .overlap import counts
 def center_line_dice(prediction: np.ndarray, reference: np.ndarray) -> float:
     """Center-line Dice (clDice): 2 T_p T_s / (T_p + T_s), with T_p = |S_A ∩ B| / |S_A| and T_s = |S_B ∩ A| / |S_B|.
 
-    S_M is the `skeleton` of M, in voxels: spacing plays no part. It asks whether the course of a tube is found, not how
-    wide the tube is. Skeletons are those of the authors' code (github.com/jocpae/clDice), so that values are comparable
+    S_M is the `skeleton` of M, in voxels: spacing plays no part. It measures whether the course of a tube is found, not
+    its width. Skeletons are those of the authors' code (github.com/jocpae/clDice), so that values are comparable
     to published ones.
 
     Args:

@@ -8,7 +8,7 @@ A structure of a case is TP (in both masks), FP (in the prediction only), FN (in
 | FP, FN | 0                           | image diagonal in mm     |
 | TN     | 1                           | 0                        |
 
-Nothing is dropped: a missed structure makes every mean worse, never better.
+Nothing is dropped, so a missed structure makes every mean worse, never better.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,13 +42,13 @@ def status(sizes: Sizes) -> str:
 
 
 def similarity(sizes: Sizes, measured: Callable[[], float]) -> float:
-    """Return ``measured()`` if both masks hold voxels, else what the policy gives a similarity: 1 (TN) or 0."""
+    """Return ``measured()`` if both masks hold voxels, else the policy's value of a similarity: 1 (TN) or 0."""
     found = status(sizes)
     return float(measured()) if found == "TP" else float(found == "TN")
 
 
 def distance(sizes: Sizes, measured: Callable[[], float], diagonal_mm: float) -> float:
-    """Return ``measured()`` if both masks hold voxels, else what the policy gives a distance: 0 (TN) or the diagonal.
+    """Return ``measured()`` if both masks hold voxels, else the policy's value of a distance: 0 (TN) or the diagonal.
 
     Args:
         sizes: Voxels of the two masks.

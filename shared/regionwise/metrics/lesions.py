@@ -77,7 +77,7 @@ def count_lesions(prediction: np.ndarray, reference: np.ndarray) -> LesionCounts
 
 
 def lesion_sensitivity(lesions: LesionCounts) -> float:
-    """Part of the reference lesions that is found: found / (found + missed), in [0, 1].
+    """Fraction of the reference lesions that is found: found / (found + missed), in [0, 1].
 
     No lesion on either side: 1; on one side only: 0.
     """

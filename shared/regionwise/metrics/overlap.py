@@ -67,17 +67,17 @@ def jaccard(voxels: Counts) -> float:
 
 
 def precision(voxels: Counts) -> float:
-    """Part of the prediction that is right: |A∩B| / |A|, in [0, 1]. Both empty: 1; one empty: 0."""
+    """Fraction of the prediction that is correct: |A∩B| / |A|, in [0, 1]. Both empty: 1; one empty: 0."""
     return similarity(voxels, lambda: voxels.intersection / voxels.prediction)
 
 
 def sensitivity(voxels: Counts) -> float:
-    """Part of the reference that is found: |A∩B| / |B|, in [0, 1]. Both empty: 1; one empty: 0."""
+    """Fraction of the reference that is found: |A∩B| / |B|, in [0, 1]. Both empty: 1; one empty: 0."""
     return similarity(voxels, lambda: voxels.intersection / voxels.reference)
 
 
 def volumetric_similarity(voxels: Counts) -> float:
-    """Agreement of the two volumes wherever they lie: 1 - ||A|-|B|| / (|A|+|B|), in [0, 1].
+    """Agreement of the two volumes, wherever they lie: 1 - ||A|-|B|| / (|A|+|B|), in [0, 1].
 
     Both empty: 1; one empty: 0. It is 1 for two equal volumes that do not touch: read it beside Dice.
     """

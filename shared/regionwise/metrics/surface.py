@@ -61,7 +61,7 @@ def boundary(mask: np.ndarray) -> np.ndarray:
 
 
 def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> SurfaceDistances:
-    """Distances between the boundaries of two masks, both ways.
+    """Distances between the boundaries of two masks, in both directions.
 
     Only the masks matter, not the array around them: cropping both to their common bounding box gives the same.
 
@@ -136,7 +136,7 @@ def masd_mm(surfaces: SurfaceDistances, diagonal_mm: float) -> float:
 
 
 def surface_dice(surfaces: SurfaceDistances, tolerance_mm: float) -> float:
-    """Surface Dice (NSD): the part of both boundaries that lies within a tolerance of the other, in [0, 1].
+    """Surface Dice (NSD): the fraction of both boundaries that lies within a tolerance of the other, in [0, 1].
 
     (|{a: d(a, B) <= t}| + |{b: d(b, A) <= t}|) / (|∂A| + |∂B|), counting voxels (as MONAI does without sub-voxels).
 
@@ -145,7 +145,7 @@ def surface_dice(surfaces: SurfaceDistances, tolerance_mm: float) -> float:
         tolerance_mm: t >= 0; a distance of exactly t is within.
 
     Returns:
-        The part. Both masks empty: 1; one empty: 0.
+        The fraction. Both masks empty: 1; one empty: 0.
 
     Examples:
         >>> import numpy as np

@@ -17,7 +17,7 @@ SLICES = 7, 15
 
 @dataclass(frozen=True)
 class Preset:
-    """What the subjects of a phantom are drawn from.
+    """Ranges that the subjects of a phantom are drawn from.
 
     Attributes:
         build: the ranges of the hearts.

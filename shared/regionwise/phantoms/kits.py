@@ -15,7 +15,7 @@ KIDNEY, TUMOR = 1, 2
 
 @dataclass(frozen=True)
 class Preset:
-    """What the subjects of a phantom are drawn from.
+    """Ranges that the subjects of a phantom are drawn from.
 
     Attributes:
         size: rows and columns.

@@ -1,4 +1,4 @@
-"""What the phantoms share: shapes, scanner effects and files that are the same bytes for the same seed."""
+"""Shared by the phantoms: shapes, scanner effects, and files that are byte-identical for the same seed."""
 
 import numpy as np
 from scipy import ndimage

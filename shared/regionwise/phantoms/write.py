@@ -1,4 +1,4 @@
-"""The command that writes a synthetic dataset in a dataset's official layout."""
+"""Write a synthetic dataset in the layout of a real one: ``python -m regionwise phantom``."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ def phantom(
     """Write a synthetic dataset in the layout of a real one: for tests, demonstrations and a first run.
 
     The anatomy is drawn from ellipses and smooth contours with partial volume, noise, a bias field and a contrast that
-    differ between subjects. Results on it say that the software works and nothing about patients.
+    differ between subjects. Results on it show that the software works; they say nothing about patients.
 
     Args:
         dataset: acdc, brats, kits or msd.
-        out: the folder to write; it must not exist or be empty.
-        subjects: how many.
+        out: the folder to write, new or empty.
+        subjects: number of subjects.
         seed: the same seed gives the same files, byte by byte; a subject does not depend on how many there are.
         size: voxels along the longer in-plane axis, at an unchanged field of view (a default per dataset).
         preset: ``full`` has the field of view, the grid and the class fractions of the real dataset; ``small``, for

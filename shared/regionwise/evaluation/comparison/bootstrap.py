@@ -56,7 +56,7 @@ def two_level_bootstrap(
         values: One per patient, seed and frame; frames of a patient are averaged.
         patients: Patient of each value; None: each value is one.
         seeds: Seed (trained network) of each value; None: there is one.
-        minus: Values, patients and seeds of a second method on the same patients: the interval is that of the
+        minus: Values, patients and seeds of a second method on the same patients. The interval is then that of the
             difference of the two means, with the same patients drawn for both.
         level: Coverage.
         resamples: Number of resamples.

@@ -1,4 +1,4 @@
-"""What a comparison may be said to show: supported, not supported, or equivalent within the margin."""
+"""Claims that a comparison supports: a difference, equivalence within the margin, or neither."""
 
 import math
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ OVERLAP_MARGIN = 0.01
 
 @dataclass(frozen=True)
 class Options:
-    """How methods are compared.
+    """Options of a comparison of methods.
 
     Attributes:
         permutations: Number of exchanges of the permutation test.
         level: Significance level, in (0, 1).
         seed: Seed of permutations and bootstrap.
         correction: "holm" or "max_t", within the metrics x structures of one comparison.
-        margins: Metric to the largest difference that does not matter.
+        margins: Metric to equivalence margin, the largest irrelevant difference.
     """
 
     permutations: int = 10_000
@@ -33,7 +33,7 @@ class Options:
     margins: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no sense.
+        """Reject invalid numbers.
 
         Raises:
             InputError: If one does not.
@@ -49,21 +49,21 @@ class Options:
             raise InputError(f"expected --margins as {{metric: number > 0}}, got {self.margins!r}")
 
     def margin(self, metric: str) -> float | None:
-        """Largest difference of a metric that does not matter; None where none is known."""
+        """Equivalence margin of a metric; None if it has none."""
         is_overlap = metric in ("dice", "jaccard") or metric.startswith("nsd_")
         return self.margins.get(metric, OVERLAP_MARGIN if is_overlap else None)
 
 
 def claim(comparison: Mapping[str, Any], options: Options) -> str:
-    """Say what a comparison shows.
+    """Return the claim that a comparison supports.
 
     Args:
         comparison: One of ``comparisons``, with p values, false-claim probability and mean difference.
-        options: How it was tested.
+        options: Options of the tests.
 
     Returns:
-        ``supported: better`` (worse; higher or lower where neither way is better), ``equivalent within 0.01``, both, or
-        ``not supported``.
+        ``supported: better`` (or worse; higher or lower if neither direction is better), ``equivalent within 0.01``,
+        both, or ``not supported``.
     """
     parts = []
     false_claim = comparison["false_claim_probability"]

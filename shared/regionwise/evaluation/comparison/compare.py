@@ -1,4 +1,4 @@
-"""``python -m regionwise compare``: results of several methods in, paired statistics and a table for the paper out."""
+"""``python -m regionwise compare``: paired statistics and publication tables from the results of several methods."""
 
 import json
 from collections.abc import Sequence
@@ -49,21 +49,21 @@ def compare(
         inter_rater: Results of a second human reference against the first, shown as a row of its own, not tested.
         groups: CSV file with the columns case and patient; by default from the results, or from names such as
             patient001_frame01.
-        rename: Structures to call by another name, such as "{'class 1': RV}".
-        margins: The largest difference of a metric that does not matter, such as {dice: 0.01, hd_mm: 1}; 0.01 for Dice,
+        rename: New names of structures, such as "{'class 1': RV}".
+        margins: Equivalence margin per metric, such as {dice: 0.01, hd_mm: 1}; 0.01 for Dice,
             Jaccard and surface Dice by default.
         correction: holm or max_t, within the family of metrics x structures of one comparison.
         permutations: Number of exchanges of the permutation test.
         level: Significance level, after the correction.
         seed: Seed of permutations and bootstrap.
-        skip_bad: Compare the cases that all methods have, and say which were left out.
-        overwrite: Replace the comparison that is in ``out`` already.
+        skip_bad: Compare the cases that all methods have, and list the others.
+        overwrite: Replace an existing comparison in ``out``.
 
     Returns:
         0.
 
     Raises:
-        InputError: If an option makes no sense, results cannot be read or compared, or nothing can be written.
+        InputError: If an option is invalid, results cannot be read or compared, or nothing can be written.
     """
     folder = as_folder(out, "compare")
     given = [*_as_texts(results, "--results"), *_as_texts(list(more), "--results")]

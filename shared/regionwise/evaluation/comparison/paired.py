@@ -1,4 +1,4 @@
-"""Pair methods by patient and test their differences: pure functions over results that are in memory."""
+"""Pair methods by patient and test their differences (pure functions over results in memory)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ def compare_methods(
         metrics: Names of metrics.
         baseline: Name of a method; by default the first.
         inter_rater: Second human reference against the first.
-        options: How to test.
-        groups: Patient of each case; None: as `find_patients` finds out.
+        options: Options of the tests.
+        groups: Patient of each case; None: see `find_patients`.
         skip_bad: Leave out cases that a method lacks.
 
     Returns:
@@ -66,7 +66,7 @@ def compare_methods(
         ``comparisons`` (a list: one of each method, structure and metric with the baseline), ``tests`` and ``notes``.
 
     Raises:
-        InputError: If there are fewer than two methods, the baseline or a metric is unknown, a number makes no sense,
+        InputError: If there are fewer than two methods, the baseline or a metric is unknown, a number is invalid,
             or there are cases that not every method has.
     """
     options = options or Options()

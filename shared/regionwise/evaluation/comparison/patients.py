@@ -1,4 +1,4 @@
-"""Patient of each case: from a file, the results themselves, or names that say it (``patient001_frame01``)."""
+"""Patient of each case: from a file, the results themselves, or case names such as ``patient001_frame01``."""
 
 import csv
 import re
@@ -16,7 +16,7 @@ def read_groups(path: str | Path) -> dict[str, str]:
     """Read the patient of each case from a CSV file with the columns case and patient.
 
     Raises:
-        InputError: If the file is missing, no such table, or names two patients for a case.
+        InputError: If the file is missing, lacks these columns, or names two patients for a case.
     """
     path = Path(path)
     if not path.is_file():
@@ -44,12 +44,12 @@ def find_patients(
     """Find the patient of each case.
 
     Args:
-        methods: The results; a column ``patient`` in them says it.
+        methods: The results; their column ``patient`` is used if present.
         cases: Names of the cases.
-        groups: Patient of each case, from `read_groups`; it comes first.
+        groups: Patient of each case, from `read_groups`; takes precedence.
 
     Returns:
-        Case to patient, and in words where that is from.
+        Case to patient, and a description of the source.
 
     Raises:
         InputError: If ``groups`` lacks a case, or two results name two patients for a case.

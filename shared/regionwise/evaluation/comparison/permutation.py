@@ -24,13 +24,13 @@ def cluster_permutation_test(
 ) -> float:
     """Paired permutation test of two methods, two-sided; the two values of a *patient* are exchanged, all at once.
 
-    Frames of one patient are alike: to exchange them one by one finds differences that are not there. The statistic is
+    Frames of one patient are correlated: exchanging them one by one finds differences that do not exist. The statistic is
     |mean over patients of the patient's mean difference|. Where the 2^n exchanges of n patients are no more than
-    ``permutations`` all of them are counted and p is exact; else p = (1 + at least as extreme) / (1 + permutations).
+    ``permutations``, all of them are counted and p is exact; else p = (1 + at least as extreme) / (1 + permutations).
 
     Args:
         differences: Value of one method minus value of the other, one per case.
-        clusters: Patient of each case; None: every case is a patient.
+        clusters: Patient of each case; None: one patient per case.
         permutations: Number of random exchanges.
         seed: Seed of the exchanges.
 
@@ -69,8 +69,8 @@ def max_t(
 
     Args:
         differences: Float array (cases, hypotheses).
-        clusters: Patient of each case; None: every case is a patient.
-        permutations: Number of random exchanges; all are counted where they are fewer.
+        clusters: Patient of each case; None: one patient per case.
+        permutations: Number of random exchanges; all are enumerated if there are fewer.
         seed: Seed of the exchanges.
 
     Returns:

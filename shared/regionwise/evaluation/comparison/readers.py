@@ -1,6 +1,6 @@
 """Readers of per-case results: ours, nnU-Net's summary.json, MIST's results.csv, and a plain table.
 
-What a format lacks is returned as a note, and a metric that nobody measured is not made up.
+Whatever a format lacks is returned as a note; missing metrics are not filled in.
 """
 
 import csv
@@ -38,7 +38,7 @@ def read_run(path: Path) -> tuple[Run, list[str]]:
 
     Args:
         path: A cases.csv of ``evaluate``, nnU-Net's ``summary.json``, MIST's ``results.csv``, or a CSV file with the
-            columns case, structure, metric and value (and patient, if you like).
+            columns case, structure, metric and value (and, optionally, patient).
 
     Returns:
         (case, structure) to row, and a line for each thing that the format lacks.

@@ -1,4 +1,4 @@
-"""Results of several methods, each of one or more seeds: one value per case, structure and metric."""
+"""Results of several methods with one or more seeds each: one value per case, structure and metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class Method:
     notes: tuple[str, ...] = ()
 
     def value(self, key: Key, metric: str) -> float | None:
-        """Mean over the seeds; None if the metric is not for this structure."""
+        """Mean over the seeds; None if the metric does not apply to this structure."""
         values = self.values(key, metric)
         return None if values is None else sum(values) / len(values)
 
     def values(self, key: Key, metric: str) -> list[float] | None:
-        """Values of each seed; None if the metric is not for this structure."""
+        """Values of each seed; None if the metric does not apply to this structure."""
         values = [run[key].get(metric) for run in self.runs]
         return None if None in values else values
 
@@ -43,7 +43,7 @@ def read_methods(results: Sequence[str], rename: Mapping[str, str] | None = None
         results: For each method ``PATH`` or ``NAME=PATH``: a folder written by ``evaluate``, a folder that holds such
             folders (the seeds of a method), or a file that `read_run` reads. A NAME given twice is one method with the
             seeds of both.
-        rename: Structures to call by another name, such as {"class 1": "RV"}, so that tools can be compared.
+        rename: New names of structures, such as {"class 1": "RV"}, so that tools can be compared.
 
     Raises:
         InputError: If a folder has no results, two methods have one name, or a case is twice in one file.
@@ -82,7 +82,7 @@ def _renamed(run: Run, rename: Mapping[str, str]) -> Run:
 
 
 def shared_keys(methods: Sequence[Method]) -> tuple[list[Key], list[str]]:
-    """List the (case, structure) pairs that every run of every method holds, and a line for each that some lack."""
+    """List the (case, structure) pairs that every run of every method holds, and a line for each other pair."""
     runs = [(method.name, run) for method in methods for run in method.runs]
     every = dict.fromkeys(key for _, run in runs for key in run)
     missing = {key: [name for name, run in runs if key not in run] for key in every}
@@ -98,7 +98,7 @@ def check_metrics(methods: Sequence[Method], metrics: Sequence[str]) -> None:
     """Check that every run holds the metrics.
 
     Raises:
-        InputError: If one does not; the line names the metric, the method and what there is.
+        InputError: If one does not; the message names the metric, the method and the available ones.
     """
     if not metrics:
         raise InputError("expected at least one metric to compare, got none")

@@ -33,7 +33,7 @@ TESTS = {
         "the level; otherwise not supported"
     ),
 }
-"""How the numbers of a comparison are computed, by the names of their columns."""
+"""Definitions of the numbers of a comparison, by column name."""
 
 
 class Equivalence(NamedTuple):
@@ -42,7 +42,7 @@ class Equivalence(NamedTuple):
     Attributes:
         p: The larger p of the two one-sided tests.
         low: Lower bound of the (1 - 2 level) interval of the mean difference.
-        high: Upper bound; both bounds lie within the margin where p is below the level.
+        high: Upper bound; both bounds lie within the margin if p is below the level.
     """
 
     p: float
@@ -89,12 +89,12 @@ def equivalence_test(
 ) -> Equivalence | None:
     """Test that two methods differ by less than a margin: two one-sided t tests (TOST, Schuirmann 1987).
 
-    "Not significant" does not mean "equal"; this does, within the margin.
+    A difference that is not significant is no proof of equality; this test is, within the margin.
 
     Args:
         differences: Value of one method minus value of the other, one per case.
-        margin: The largest difference that does not matter, > 0.
-        clusters: Patient of each case; None: every case is a patient.
+        margin: Equivalence margin, > 0.
+        clusters: Patient of each case; None: one patient per case.
         level: Level of the interval, (1 - 2 level).
 
     Returns:
@@ -130,7 +130,7 @@ def false_claim_probability(differences: Sequence[float], clusters: Sequence[Has
     Args:
         differences: Value of the method that is claimed to be better minus value of the other, one per case; change
             the sign for distances.
-        clusters: Patient of each case; None: every case is a patient.
+        clusters: Patient of each case; None: one patient per case.
 
     Returns:
         The probability in [0, 1]; None for fewer than two patients.

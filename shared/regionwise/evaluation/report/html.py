@@ -61,7 +61,7 @@ def report_html(
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Number with fixed decimals, "-" for what does not exist."""
+    """Number with fixed decimals, "-" for a missing value."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 

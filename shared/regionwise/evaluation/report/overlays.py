@@ -1,4 +1,4 @@
-"""Pictures of the worst cases: where prediction and reference differ, in three planes."""
+"""Overlays of the worst cases: errors of the prediction in three planes."""
 
 import base64
 import io
@@ -45,13 +45,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class WorstCase:
-    """A case with the structure that went worst in it.
+    """A case and its structure with the lowest Dice.
 
     Attributes:
         case: The case.
         row: Measures of that structure.
         pictures: Its planes; a 2-D image has one.
-        scan_problem: Why the scan of the case is not under the overlay; "" if it is, or if there is none.
+        scan_problem: Why the scan is not shown under the overlay; "" if it is shown or the case has none.
     """
 
     case: Case
@@ -65,12 +65,12 @@ def worst_cases(
 ) -> list[WorstCase]:
     """Draw the cases with the lowest Dice of any structure, the worst first; of equal Dice the larger HD first.
 
-    The files are read again: keeping every case in memory would cost more.
+    The files are read again, as keeping every case in memory would cost more.
 
     Args:
         results: Results of all cases.
         structures: Classes and regions.
-        settings: How they were measured.
+        settings: Settings of the evaluation.
         count: Largest number of cases; cases without any error are left out.
 
     Returns:

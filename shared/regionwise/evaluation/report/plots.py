@@ -1,4 +1,4 @@
-"""Diagrams of the report, as inline SVG: small, one question each, text as text."""
+"""Plots of the report as inline SVG with selectable text."""
 
 import html
 import io
@@ -65,7 +65,7 @@ def box_plot(rows: Sequence[Row], name: str) -> str:
 
 
 def dice_by_volume(rows: Sequence[Row], structure: str) -> str:
-    """Plot Dice against the reference volume of one structure: are small ones worse?"""
+    """Scatter plot of Dice against the reference volume of one structure."""
     own = [row for row in rows if row["structure"] == structure and row["status"] != "TN"]
     volumes = [row["reference_volume_ml"] for row in own]
     with matplotlib.rc_context(STYLE):
