@@ -24,8 +24,8 @@ def cluster_permutation_test(
 ) -> float:
     """Paired permutation test of two methods, two-sided; the two values of a *patient* are exchanged, all at once.
 
-    Frames of one patient are correlated: exchanging them one by one finds differences that do not exist. The statistic is
-    |mean over patients of the patient's mean difference|. Where the 2^n exchanges of n patients are no more than
+    Frames of one patient are correlated: exchanging them one by one finds differences that do not exist. The statistic
+    is |mean over patients of the patient's mean difference|. Where the 2^n exchanges of n patients are no more than
     ``permutations``, all of them are counted and p is exact; else p = (1 + at least as extreme) / (1 + permutations).
 
     Args:
