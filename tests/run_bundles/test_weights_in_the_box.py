@@ -13,7 +13,7 @@ from .running import ROOT, arguments, run_process
 FOLDER = ROOT / "bundles" / "hippocampus_rrw" / "models"
 
 
-def test_the_note_beside_the_weights_gives_their_digest_and_licence():
+def test_the_note_beside_the_weights_gives_their_digest_and_license():
     note = (FOLDER / "README.md").read_text()
     digest = hashlib.sha256((FOLDER / "model.pt").read_bytes()).hexdigest()
     assert re.search(r"SHA-256: `(\w+)`", note).group(1) == digest

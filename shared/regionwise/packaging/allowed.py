@@ -1,6 +1,6 @@
-"""What a bundle may name: the components, functions, values and files that are known to do no harm.
+"""Allowlist of what a bundle may name: components, functions, values and files known to be harmless.
 
-Everything else is listed by `regionwise.packaging.verify`. The lists are of names, not of packages: much of MONAI and
+Everything else is listed by `regionwise.packaging.verify`. The lists hold names, not packages: much of MONAI and
 torch runs commands, unpickles files or looks up code by a name in its arguments.
 """
 

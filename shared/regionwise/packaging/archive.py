@@ -1,4 +1,4 @@
-"""Packed bundles as files: a manifest of checksums, a zip whose bytes repeat, and reading both safely."""
+"""Packed bundles as files: a manifest of checksums and a byte-reproducible zip, written and read safely."""
 
 import hashlib
 import io
@@ -57,7 +57,7 @@ def with_manifest(name: str, version: str, contents: Mapping[str, bytes]) -> dic
 
 
 def zip_bytes(bundle: PackedBundle) -> bytes:
-    """Return a bundle as a zip whose bytes depend on names and contents only.
+    """Return a bundle as a byte-reproducible zip.
 
     Sorted, dated 1980, not compressed (compressed bytes differ between versions of zlib, and weights hardly shrink).
     """
@@ -89,9 +89,9 @@ def read_bundle(path: str | Path) -> PackedBundle:
         path: zip file or folder.
 
     Raises:
-        InputError: no such file; no zip; too large; a name that leads outside the bundle or that not every system can
-            write; a link; a member that is there twice; no manifest; a file that is missing, changed, or (in a zip)
-            not named by the manifest.
+        InputError: If the file does not exist, is not a zip or is too large; if a name leads outside the bundle or is
+            not valid on every system; if a member is a link or a duplicate; if the manifest is missing; or if a file
+            is missing, changed, or (in a zip) not named by the manifest.
     """
     path = Path(path)
     try:
@@ -169,7 +169,7 @@ def _read_member(path: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo) -> 
 
 
 def _read_pieces(path: Path, stream: BinaryIO, size: int) -> bytes:
-    """Read a stream that said how long it is; one that is longer is refused when its length is passed."""
+    """Read a stream of a declared length; a longer one is rejected as soon as that length is exceeded."""
     pieces = bytearray()
     while piece := stream.read(PIECE_BYTES):
         pieces += piece

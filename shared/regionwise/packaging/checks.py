@@ -1,4 +1,4 @@
-"""Checks of a packed bundle that run none of its code."""
+"""Static checks of a packed bundle: none of its code is run."""
 
 import io
 import json
@@ -31,7 +31,7 @@ PACKAGE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,80}[A-Za-z0-9])?")
 
 
 def check_layout(bundle: PackedBundle) -> str:
-    """Check that the files the model zoo asks for are there, and that inference needs MONAI only."""
+    """Check that the files required by the model zoo exist, and that inference needs MONAI only."""
     for path in (*REQUIRED_FILES, "models/model.pt"):
         if path not in bundle.contents:
             raise InputError(f"the bundle has no {path}")
@@ -137,7 +137,7 @@ def _check_weights_zip(content: bytes) -> None:
 
 
 def describe_package(bundle: PackedBundle) -> str:
-    """Say whether the bundle's copy of this package is the code that is running now."""
+    """Describe whether the bundle's copy of this package is the code that is running now."""
     files = {
         path.removeprefix("regionwise/"): content
         for path, content in bundle.contents.items()
@@ -181,7 +181,7 @@ def checked_folder(bundle: PackedBundle, allow_code: bool = False) -> Iterator[P
         allow_code: True if its configuration may run, or is not run, whatever `find_code` lists.
 
     Raises:
-        InputError: a check fails, or code is listed.
+        InputError: If a check fails, or code is listed.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / bundle.name

@@ -1,4 +1,4 @@
-"""All of a bundle that is more than wiring, found without running any: the verdict of ``verify``."""
+"""Find everything in a bundle that is more than wiring, without running any of it; used by ``verify``."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ IMPORTABLE = (".py", ".pyc", ".pyo", ".so", ".pyd", ".dll", ".dylib", ".pth", ".
 
 
 def find_code(packed: PackedBundle) -> tuple[int, list[str]]:
-    """Find what runs, or may run, when a bundle is used and is not known to be only wiring.
+    """Find code that may run when a bundle is used and is not known to be only wiring.
 
     Args:
         packed: the bundle; nothing of it is evaluated, imported or unpickled.
@@ -32,7 +32,7 @@ def find_code(packed: PackedBundle) -> tuple[int, list[str]]:
         number of `$` expressions, and one line per expression, target, key or file that is not known to be harmless.
 
     Raises:
-        InputError: a JSON file that readers may read differently; see `read_json`.
+        InputError: If JSON readers may disagree about a file; see `read_json`.
     """
     configs = {
         path: read_json(path, content)

@@ -38,7 +38,7 @@ class Series:
     """One DICOM series of parallel, evenly spaced slices.
 
     Args:
-        images: its datasets, one a slice.
+        images: its datasets, one per slice.
         volume: `highdicom.Volume` of float32 (slice, row, column), modality transform applied.
     """
 
@@ -64,7 +64,7 @@ def dicom(bundle: str, input: str, output_dir: str, slice_axis: int | None = Non
         bundle: packed bundle, zip or folder, of one input channel.
         input: folder with the files of one series.
         output_dir: folder to write to.
-        slice_axis: which axis of the training's volumes are slices: 0 or 2; without it, what the bundle says.
+        slice_axis: slice axis of the training volumes, 0 or 2; by default that of the bundle.
         execute: true also runs a bundle with code that `verify` lists.
     """
     highdicom = _highdicom()
@@ -101,7 +101,7 @@ def read_series(folder: str | Path) -> Series:
     """Read a folder that holds one DICOM series.
 
     Raises:
-        InputError: no DICOM images, images of several series, or slices that are no evenly spaced volume.
+        InputError: If there are no DICOM images, several series, or slices that do not form an evenly spaced volume.
     """
     highdicom = _highdicom()
     import pydicom
@@ -140,11 +140,11 @@ def make_segmentation(
         labels: NIfTI label map on the voxels of ``series.scan(slice_axis)``.
         classes: label 1, 2, ... to its name.
         slice_axis: as the scan was made.
-        name: of the algorithm.
-        version: of the algorithm.
+        name: name of the algorithm.
+        version: version of the algorithm.
 
     Raises:
-        InputError: the label map lies elsewhere, or holds other labels.
+        InputError: If the label map lies on another grid, or holds other labels.
     """
     highdicom = _highdicom()
     from pydicom.sr.codedict import codes
@@ -179,7 +179,7 @@ def check_geometry(segmentation: Any, series: Series) -> None:
     """Check that a DICOM segmentation lies on the voxels of its source, in its frame of reference.
 
     Raises:
-        InputError: it does not.
+        InputError: If it does not.
     """
     written = segmentation.get_volume(combine_segments=True)
     source = series.volume

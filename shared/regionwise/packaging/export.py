@@ -1,4 +1,4 @@
-"""A packed bundle's network for runtimes without MONAI: TorchScript and ONNX, compared with PyTorch."""
+"""Export a packed bundle's network to TorchScript and ONNX, compared with PyTorch."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 
 
 def export(bundle: str, out: str, formats: str = "ts,onnx", execute: bool | str = False) -> None:
-    """Write model.ts, model.onnx and a README.md with what to do before and after the network.
+    """Write model.ts, model.onnx and a README.md on pre- and postprocessing.
 
     Each file is loaded again and compared with PyTorch on a random batch; the largest absolute difference is printed.
     Both take float32 (batch, channels, *patch) named ``image`` and give logits named ``pred``; the patch is that of
@@ -110,7 +110,7 @@ def _compare(file: Path, network: nn.Module, batch: torch.Tensor, found: np.ndar
 
 
 def describe(packed: PackedBundle, differences: Mapping[str, float]) -> str:
-    """Return what to do before and after the exported network, from the bundle's own inference.json."""
+    """Describe the pre- and postprocessing of the exported network, from the bundle's inference.json."""
     config = json.loads(packed.contents["configs/inference.json"])
     network = read_metadata(packed)["network_data_format"]
     image, logits = network["inputs"]["image"], network["outputs"]["pred"]

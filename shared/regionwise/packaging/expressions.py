@@ -1,4 +1,4 @@
-"""The ``$`` expressions of a bundle: which of them are only wiring, found without evaluating any."""
+"""Classify the ``$`` expressions of a bundle as wiring or code, without evaluating any."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 @dataclass(frozen=True)
 class Definitions:
-    """What references lead to, over all configurations of a bundle: any of them may be merged with any other.
+    """Targets of references over all configurations of a bundle, any of which may be merged.
 
     Args:
         callables: ids that are in every definition a component that is not called at once (``_mode_: callable``).

@@ -1,4 +1,4 @@
-"""Give packed bundles away and get them: a folder (a shared disk), or a repository of the Hugging Face Hub."""
+"""Push and pull packed bundles: to a folder (a shared disk) or a repository of the Hugging Face Hub."""
 
 import re
 import sys
@@ -28,8 +28,8 @@ def push(bundle: str, to: str, private: bool = True) -> None:
 
     Args:
         bundle: zip or folder.
-        to: an existing folder, or OWNER/NAME of a repository, which is made if it is new.
-        private: whether a new repository can be seen by its owner only.
+        to: an existing folder, or OWNER/NAME of a repository, which is created if needed.
+        private: whether a new repository is visible to its owner only.
     """
     packed = read_bundle(bundle)
     with checked_folder(packed, allow_code=True) as folder:  # nothing is run
@@ -51,8 +51,8 @@ def pull(source: str, out: str = ".", name: str | None = None, version: str | No
     Args:
         source: a folder that `push` wrote to, or OWNER/NAME of a repository of the Hugging Face Hub.
         out: folder to put the bundle's folder in.
-        name: of the bundle, where the source folder holds several.
-        version: without it the newest of a folder, or the main branch of a repository.
+        name: name of the bundle, if the source folder holds several.
+        version: by default the newest of a folder, or the main branch of a repository.
     """
     if Path(source).is_dir():
         packed = read_bundle(_choose(Path(source), name, version))
@@ -112,7 +112,7 @@ def _hub() -> ModuleType:
 
 @contextmanager
 def _hub_errors(hub: ModuleType, repository: str) -> Iterator[None]:
-    """Turn what the Hub refuses, and a network that is down, into one line."""
+    """Convert errors of the Hub and of the network to one line."""
     try:
         yield
     except (hub.errors.HfHubHTTPError, hub.errors.LocalTokenNotFoundError, OSError, *_http_errors()) as error:
@@ -121,7 +121,7 @@ def _hub_errors(hub: ModuleType, repository: str) -> Iterator[None]:
 
 
 def _http_errors() -> tuple[type[Exception], ...]:
-    """Return what huggingface_hub 1.0 lets through where there is no network; versions before it raise an OSError."""
+    """Return the errors that huggingface_hub 1.0 passes on without a network; earlier versions raise an OSError."""
     httpx = sys.modules.get("httpx")
     return () if httpx is None else (httpx.HTTPError,)
 

@@ -1,4 +1,4 @@
-"""JSON of a packed bundle, read as strictly as two readers need to agree on it."""
+"""Strict JSON of a packed bundle: only what all readers read alike."""
 
 import json
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ class _Twice(ValueError):
 
 
 def read_json(path: str, content: bytes) -> Any:
-    r"""Parse JSON of a bundle.
+    r"""Parse a JSON file of a bundle strictly.
 
-    Refused is what readers read differently: keys that are there twice (some take the first, some the last), and
+    Rejected is what readers read differently: duplicate keys (some take the first, some the last), and
     characters beyond ASCII, which MONAI decodes by the locale of the machine (JSON can write them as ``\u00e9``).
 
     Args:
@@ -26,7 +26,7 @@ def read_json(path: str, content: bytes) -> Any:
         content: the file.
 
     Raises:
-        InputError: no JSON, too large, too deep, a key twice, a character beyond ASCII.
+        InputError: If it is not JSON, too large or too deep, or has a duplicate key or a character beyond ASCII.
     """
     if len(content) > LARGEST_JSON_BYTES:
         raise InputError(f"{path} is larger than {LARGEST_JSON_BYTES // 2**20} MiB; configurations are small")

@@ -1,4 +1,4 @@
-"""The part of a packed bundle's model card that packing adds: how to run it, and how good it is."""
+"""Sections that packing adds to a bundle's model card: usage and evaluation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,8 +23,8 @@ def evaluation_section(summary: Mapping[str, Any] | None, run: Mapping[str, Any]
     """Return the evaluation as a section of the model card.
 
     Args:
-        summary: content of the evaluation's summary.json, or None where there was none.
-        run: content of the training's run.json, {} where there is none.
+        summary: content of the evaluation's summary.json, or None if there was none.
+        run: content of the training's run.json, {} if there is none.
     """
     if summary is None:
         return "## Evaluation of these weights\n\nNone was made.\n"

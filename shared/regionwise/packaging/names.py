@@ -1,4 +1,4 @@
-"""Names inside a packed bundle: those that every system can write, and text from a bundle as it is shown."""
+"""Names inside a packed bundle: portable file names, and bundle text made safe to print."""
 
 import re
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ def as_shown(text: object, length: int = 160) -> str:
 
 
 def check_member_names(path: Path, names: Sequence[str]) -> None:
-    """Check that names lead nowhere outside, are the same file on every system, and are each there once.
+    """Check that names stay inside the bundle, are portable, and are unique.
 
     Args:
         path: of the bundle, for messages.
         names: with ``/``; of folders with ``/`` at the end.
 
     Raises:
-        InputError: with the first name that is refused.
+        InputError: If a name is rejected; the message has the first.
     """
     kinds: dict[str, tuple[str, bool]] = {}
     for name in names:

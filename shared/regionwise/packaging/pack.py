@@ -1,4 +1,4 @@
-"""Make one file of a trained bundle that runs with plain MONAI: ``python -m regionwise pack``."""
+"""Pack a trained bundle into one file that runs with plain MONAI: ``python -m regionwise pack``."""
 
 import csv
 import hashlib
@@ -82,7 +82,7 @@ def pack(
         out: folder for the zip.
         evaluation: output_dir of the evaluation of these weights; without it, `eval` in the training's output_dir.
         force: pack without an evaluation.
-        execute: true also builds a network that is not on the list of `regionwise.packaging.allowed`.
+        execute: true also builds a network that is not in `regionwise.packaging.allowed`.
     """
     folder = Path(bundle)
     metadata = _read_metadata(folder)
@@ -228,7 +228,7 @@ def _weights(inference_config: bytes, file: Path) -> bytes:
 
 
 def _public_version(package: str) -> str:
-    """Return the installed version without what a build appends (``2.13.0+cpu``): pip would not find that."""
+    """Return the installed version without the local part (``2.13.0+cpu``), which pip would not find."""
     return version(package).split("+")[0]
 
 

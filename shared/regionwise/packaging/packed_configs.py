@@ -1,4 +1,4 @@
-"""The configurations of a bundle as they are packed: the run's network written in, no need for this repository."""
+"""Configurations as they are packed: with the network of the run, and independent of this repository."""
 
 import json
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ def training_network(network: Mapping[str, Any], run: Mapping[str, Any]) -> dict
 
     Args:
         network: content of the run's ``network.json``.
-        run: content of its ``run.json``, {} where there is none: training then goes on without deep supervision.
+        run: content of its ``run.json``, {} if there is none: training then continues without deep supervision.
     """
     settings = {**run.get("settings", {}), **run}
     parser = ConfigParser({})

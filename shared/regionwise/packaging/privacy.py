@@ -1,4 +1,4 @@
-"""What must not leave this machine inside a bundle: its paths, and scans or names of patients."""
+"""Reject private content of a bundle: paths of this machine, and scans or names of patients."""
 
 import re
 import tempfile
@@ -23,7 +23,7 @@ def refuse_machine_paths(contents: Mapping[str, bytes], own: Iterable[Path]) -> 
         own: folders of this run, whose names must not appear either.
 
     Raises:
-        InputError: with file, line and path.
+        InputError: If a path is found; the message has file, line and path.
     """
     folders = {str(folder.resolve()) for folder in (*own, Path.home(), Path.cwd(), Path(tempfile.gettempdir()))}
     folders = {folder for folder in folders if len(Path(folder).parts) > 2}  # "/data" alone may be any text
@@ -40,14 +40,14 @@ def refuse_machine_paths(contents: Mapping[str, bytes], own: Iterable[Path]) -> 
 def refuse_patient_data(contents: Mapping[str, bytes], cases: Iterable[str] = ()) -> None:
     """Refuse files that may hold scans, and texts that name cases.
 
-    Only text, pictures and the weights are packed: what a bundle needs is no image volume, no table of cases.
+    Only text, pictures and weights are packed: a bundle needs neither image volumes nor tables of cases.
 
     Args:
         contents: path inside the bundle to bytes.
         cases: names of the cases of the evaluation; only those with a digit and four characters can be told from words.
 
     Raises:
-        InputError: with the file.
+        InputError: If one is found; the message has the file.
     """
     names = [name for name in cases if len(name) >= 4 and any(character.isdigit() for character in name)]
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names) or "(?!)")

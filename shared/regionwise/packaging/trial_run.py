@@ -70,7 +70,7 @@ def _environment(scratch: Path) -> dict[str, str]:
 
 
 def check_required_properties(folder: Path) -> str:
-    """Check the properties that MONAI asks of an inference workflow."""
+    """Check the properties that MONAI requires of an inference workflow."""
     workflow = create_workflow(
         config_file=str(folder / "configs" / "inference.json"), workflow_type="infer", bundle_root=str(folder)
     )
@@ -126,10 +126,10 @@ def check_inference(folder: Path) -> str:
 
 
 def check_chain(folder: Path) -> str:
-    """Check that inference.json prepares a scan as evaluate.json does, and that the network then says the same.
+    """Check that inference.json prepares a scan as evaluate.json does, and that the predictions then agree.
 
     The scan is that of `check_inference`. A step that one of the chains lacks, or has in another order, costs accuracy
-    that nobody sees without a reference.
+    that goes unnoticed without a reference.
     """
     configs = folder / "configs"
     if not (configs / "evaluate.json").is_file():

@@ -1,4 +1,4 @@
-"""Check a bundle that someone packed, before and while running it: ``python -m regionwise verify``."""
+"""Verify a packed bundle, first statically, then by a trial run: ``python -m regionwise verify``."""
 
 import tempfile
 from pathlib import Path
@@ -20,7 +20,7 @@ def verify(bundle: str, execute: bool | str | None = None) -> int:
     check_properties, verify_net_in_out and ckpt_export, inference on a generated scan, and whether inference.json
     prepares that scan, and the network answers, as in evaluate.json.
 
-    See README.md beside this module for what this protects from, and what it does not.
+    README.md beside this module says what this protects from and what it does not.
 
     Args:
         bundle: zip or folder.
@@ -64,7 +64,7 @@ def _run_static_checks(packed: PackedBundle, folder: Path) -> bool:
 
 
 def _list_code(packed: PackedBundle) -> list[str] | None:
-    """Print and return the code that is more than wiring; None where that cannot be told."""
+    """Print and return the code that is more than wiring; None if that cannot be determined."""
     try:
         count, found = find_code(packed)
     except InputError as error:
