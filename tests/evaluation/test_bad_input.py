@@ -151,13 +151,13 @@ def test_a_name_twice_in_python(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dataset": "acdcc"}, "no dataset 'acdcc'; did you mean 'acdc'"),
+        ({"dataset": "acdcc"}, "Unknown dataset 'acdcc'; did you mean 'acdc'"),
         ({"regions": "bratz"}, "no regions 'bratz'; did you mean 'brats'"),
         ({"regions": "{x: 1}"}, "no regions"),
         ({"regions": {"WT": 3}}, "expected --regions as a dataset or as"),
         ({"classes": "LV", "num_classes": 3}, r"--num_classes 3 \(with the background\) does not fit 1 class names"),
         ({"classes": {"one": "LV"}}, "expected labels in --classes as integers from 1 to 65535, got 'one'"),
-        ({"protocol": "half"}, "no protocol 'half'; choices: full, paper"),
+        ({"protocol": "half"}, "Unknown protocol 'half'; choices: full, paper"),
     ],
 )
 def test_wrong_options(folders, tmp_path, options, message):

@@ -198,11 +198,11 @@ def test_probabilities(tmp_path):
 
 
 def test_settings_refuse_what_cannot_be_measured():
-    with pytest.raises(InputError, match="no protocol 'papr'; did you mean 'paper'"):
+    with pytest.raises(InputError, match="Unknown protocol 'papr'; did you mean 'paper'"):
         EvaluationSettings(protocol="papr")
     with pytest.raises(InputError, match="expected numbers >= 0 as tolerances_mm"):
         EvaluationSettings(tolerances_mm=("wide",))
     with pytest.raises(InputError, match="two structures are called 'LV'"):
         EvaluationSettings(classes=(Structure("LV", (1,)),), regions=(Structure("LV", (1, 2)),))
-    with pytest.raises(InputError, match="no structure 'RW'; did you mean 'RV'"):
+    with pytest.raises(InputError, match="Unknown structure 'RW'; did you mean 'RV'"):
         EvaluationSettings(classes=(Structure("RV", (1,)),), lesions=("RW",))

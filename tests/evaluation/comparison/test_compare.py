@@ -125,7 +125,7 @@ def test_a_missing_case_is_named_and_can_be_left_out(runs):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"baseline": "godo"}, "no method 'godo'; did you mean 'good'"),
+        ({"baseline": "godo"}, "Unknown method 'godo'; did you mean 'good'"),
         ({"metrics": "dise"}, "results of good have no 'dise'; did you mean 'dice'"),
         ({"out": None}, "needs --out"),
     ],
