@@ -40,7 +40,7 @@ NOT_OF_THE_RESULT = {
     "validate#dataloader#num_workers",
 }
 # What the report of an evaluation says of it.
-EVALUATION_IDS = ("section", "split", "fold", "folds", "seed", "tta")
+EVALUATION_IDS = ("section", "split", "fold", "folds", "seed", "tta", "decoding")
 # What inference and evaluation share with the training, beside the network itself.
 SHARED_IDS = ("patch_size", "slice_axis")
 

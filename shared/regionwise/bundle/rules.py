@@ -74,6 +74,10 @@ def _is_steps(check: Check) -> Check:
     )
 
 
+def _is_zero(value: Any) -> bool:
+    return not isinstance(value, bool) and value == 0
+
+
 def _is_odd(value: Any) -> bool:
     return _is_whole(1)(value) and value % 2 == 1
 
@@ -102,6 +106,10 @@ RULES: dict[str, tuple[str, Check]] = {
     "val_interval": COUNT,
     "learning_rate": ("a number > 0", _is_number(0)),
     "gradient_norm": ("a number > 0", _is_number(0)),
+    "ema_decay": (
+        "a number from 0 to below 1",
+        lambda value: _is_zero(value) or (_is_number(0, 1)(value) and value < 1),
+    ),
     "loss": ("the name of a loss", lambda value: isinstance(value, str)),
     "class_weights": ("a list of numbers > 0, one per class, or null", _or_null(_is_list(_is_number(0)))),
     "distance": (" or ".join(map(repr, DISTANCES)), _is_one_of(*DISTANCES)),
@@ -121,13 +129,14 @@ RULES: dict[str, tuple[str, Check]] = {
     "batch_size": COUNT,
     "foreground_fraction": (
         "a number in [0, 1]",
-        lambda value: (value == 0 and not isinstance(value, bool)) or _is_number(0, 1)(value),
+        lambda value: _is_zero(value) or _is_number(0, 1)(value),
     ),
     "filters": ("a list of integers >= 1", _is_list(_is_whole(1))),
     "kernel_size": ("a list of odd integers, or of one list per level", _is_steps(_is_odd)),
     "upsampling": ("a list of integers >= 1, or of one list per level", _is_steps(_is_whole(1))),
     "tta": FLAG,
     "probabilities": FLAG,
+    "decoding": ("'argmax' or 'dice'", _is_one_of("argmax", "dice")),
     "save_probabilities": FLAG,
     "largest_component": ("a list of classes", _is_list(_is_whole(1), empty=True)),
     "protocol": (f"one of {', '.join(PROTOCOLS)}", _is_one_of(*PROTOCOLS)),
