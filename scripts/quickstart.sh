@@ -29,7 +29,9 @@ case "$dataset" in
     kits) phantom="kits --subjects 16 --size 256"
         settings="$short --patch_size [256,256] --batch_size 4 --epochs 8 --iterations_per_epoch 100"
         settings="$settings --foreground_fraction 0.67" ;;
-    hippocampus) phantom="msd --subjects 24" settings="--num_workers 1" ;;
+    hippocampus) phantom="msd --subjects 24" settings="--num_workers 1"
+        # The released length is for real scans.
+        [ -n "$data" ] || settings="$settings --epochs 8" ;;
     *) fail "Unknown dataset '$dataset'; choices: acdc, brats, kits, hippocampus" ;;
 esac
 [ -z "$data" ] || [ -d "$data" ] || fail "Expected a folder with the dataset at $data, not found"
