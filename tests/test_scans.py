@@ -1,7 +1,6 @@
 """Finding scans to segment, and files for their label maps that overwrite nothing."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,18 +139,3 @@ def test_modalities_on_two_grids_are_refused(tmp_path):
     odd_scans.save(tmp_path / "x_t1.nii.gz", affine=odd_scans.AFFINE @ np.diag((-1, 1, 1, 1)))
     (problem,) = find_scan_problems([str(tmp_path / f"x_{one}.nii.gz") for one in MODALITIES])
     assert problem.startswith("expected one affine in a case, found")
-
-
-def test_every_bundle_carries_the_guard_of_this_package():
-    """To renew the copies: for each bundle, cp shared/regionwise/MODULE.py bundles/NAME/NAME_guard/."""
-    root = Path(__file__).resolve().parents[1]
-    folders = sorted(root.glob("bundles/*/*_guard"))
-    assert [folder.name for folder in folders] == [f"{path.name}_guard" for path in sorted(root.glob("bundles/*_rrw"))]
-    for folder in folders:
-        modules = sorted(path.name for path in folder.glob("*.py"))
-        assert modules == sorted(
-            ["__init__.py", *(f"{n}.py" for n in ["errors", "files", "geometry", "guard", "nifti", "scans", "weights"])]
-        )
-        for name in set(modules) - {"__init__.py"}:
-            assert (folder / name).read_bytes() == (root / "shared" / "regionwise" / name).read_bytes(), folder / name
-        assert (folder / "__init__.py").read_bytes() == (folders[0] / "__init__.py").read_bytes()

@@ -1,8 +1,8 @@
-"""The guard of ``inference.json``: it refuses what would give a wrong label map, or lose one, and says so in a line.
+"""A handler that refuses scans and weights which would give a wrong label map, or lose one, and says so in a line.
 
 MONAI's reader stops before the checksum of a ``.nii.gz``, segments NaN voxels and several volumes at once without a
-word, takes weights that are NaN, and writes over a scan that lies in the output folder. Every bundle carries a copy of
-this module and of those it imports as the folder ``<bundle>_guard``; they need MONAI only.
+word, takes weights that are NaN, and writes over a scan that lies in the output folder. The bundles' ``inference.json``
+does not name this handler: a packed one has to run without this package.
 """
 
 import sys

@@ -33,7 +33,10 @@ def test_torchscript_gives_the_logits_of_pytorch(packed_zip, logits, tmp_path, c
     assert "Input `image`: float32 (batch, 1, 32, 32)" in readme
     assert "0 background, 1 right ventricle" in readme
     steps = json.loads(readme.partition("```json\n")[2].partition("```")[0])
-    assert [step["_target_"] for step in steps["preprocessing"]["transforms"]][:2] == ["LoadImaged", "Spacingd"]
+    assert [step["_target_"] for step in steps["preprocessing"]["transforms"]][:2] == [
+        "LoadImaged",
+        "EnsureChannelFirstd",
+    ]
     assert steps["inferers"]["2"]["roi_size"] == PATCH
 
 
