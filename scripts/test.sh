@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the environment, lint, run the tests: scripts/test.sh [--slow] [pytest arguments]
+# Make the environment, lint, check the types, run the tests: scripts/test.sh [--slow] [pytest arguments]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh test
@@ -16,6 +16,7 @@ if [ "${CI:-}" = true ] && ! command -v chromium chromium-browser google-chrome 
 fi
 ruff check .
 ruff format --check .
+mypy --config-file shared/pyproject.toml
 # Tests are many small computations, some in two processes at once: more threads would only wait for each other.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 marks="not slow and not nnunet"

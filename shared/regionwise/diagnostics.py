@@ -1,6 +1,7 @@
 """Diagnostics of a region-wise map's gradient: signs per voxel, and the field over the softmax triangle."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def triangle_gradients(map_values: np.ndarray, steps: int = 20) -> tuple[np.ndar
     return points, logit_gradient(points, values[:, None])
 
 
-def draw_triangle(axes: Axes, map_values: np.ndarray, names: tuple[str, str, str]) -> None:
+def draw_triangle(axes: Axes, map_values: np.ndarray, names: Sequence[str]) -> None:
     """Draw the direction of gradient descent in logit space over the softmax triangle.
 
     Args:
@@ -122,11 +123,11 @@ def gradient_figure(labels: np.ndarray, rw_map: np.ndarray, title: str) -> Figur
     for panel in panels[:2]:
         panel.set_axis_off()
     if num_panels == 3:
-        voxel = np.unravel_index(negative.argmax(), negative.shape)
+        voxel: tuple = np.unravel_index(negative.argmax(), negative.shape)
         values, true = rw_map[(slice(None), *voxel)], int(labels[voxel])
         others = sorted((c for c in range(len(values)) if c != true), key=lambda c: values[c])
         classes = [true, others[0], others[-1]]
-        names = tuple(f"class {c}: {values[c]:.3g}" for c in classes)
+        names = [f"class {c}: {values[c]:.3g}" for c in classes]
         draw_triangle(panels[2], values[classes], names)
         panels[2].set_title(f"gradient descent at voxel {tuple(int(i) for i in voxel)}, label {true}")
     return figure
@@ -176,7 +177,7 @@ def _section(array: np.ndarray) -> tuple[tuple, str]:
     axis = int(np.argmin(array.shape))
     slices = np.moveaxis(array, axis, 0)
     best = max(range(len(slices)), key=lambda i: (len(np.unique(slices[i])), np.count_nonzero(slices[i])))
-    index = [slice(None)] * 3
+    index: list = [slice(None)] * 3
     index[axis] = best
     return tuple(index), f", slice {best} of axis {axis}"
 

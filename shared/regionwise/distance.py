@@ -151,7 +151,7 @@ def _as_array(labels: np.ndarray | torch.Tensor) -> np.ndarray:
     return as_labels(plain(labels).cpu().numpy() if isinstance(labels, torch.Tensor) else np.asarray(labels))
 
 
-def _like(result: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
+def _like(result: np.ndarray | torch.Tensor, labels: Array) -> Array:
     if isinstance(labels, torch.Tensor):
         return torch.as_tensor(result).to(labels.device)
     return result.numpy() if isinstance(result, torch.Tensor) else result

@@ -30,13 +30,14 @@ def torch_label_distance(labels: torch.Tensor, spacing: Sequence[float]) -> torc
     """
     if not labels.numel():
         return torch.empty(labels.shape, device=labels.device)
-    squared = None
+    squared: torch.Tensor | None = None
     # The first pass is linear in the line's length and the others quadratic: the longest axis goes first.
     for axis in sorted(range(1, labels.ndim), key=lambda axis: -labels.shape[axis]):
         change = _distance_to_change(labels.movedim(axis, -1)).mul_(spacing[axis - 1]).square_()
         if squared is not None:
             change = torch.minimum(change, _add_parabolas(squared.movedim(axis, -1), spacing[axis - 1]))
         squared = change.movedim(-1, axis)
+    assert squared is not None  # there is one spatial axis at least
     return squared.contiguous().sqrt_()
 
 

@@ -188,7 +188,9 @@ def check_kind(kind: str) -> None:
         raise InputError(f"Unknown region-wise map '{kind}'; {did_you_mean(kind, KINDS)}")
 
 
-def as_class_weights(class_weights: Sequence[float] | None, num_classes: int | None) -> torch.Tensor | None:
+def as_class_weights(
+    class_weights: Sequence[float] | torch.Tensor | None, num_classes: int | None
+) -> torch.Tensor | None:
     """Convert class weights to a float32 tensor; None is returned as it is.
 
     Raises:

@@ -6,9 +6,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
+from nibabel.arrayproxy import ArrayProxy
 
 from .errors import InputError
 from .files import atomic_path
@@ -230,7 +232,7 @@ def _end_of_voxels(image: nib.Nifti1Image) -> int:
     count = int(image.get_data_dtype().itemsize)
     for axis in image.shape:
         count *= int(axis)
-    return count + int(image.dataobj.offset)
+    return count + int(cast(ArrayProxy, image.dataobj).offset)
 
 
 def _memory_bytes() -> int | None:

@@ -99,8 +99,8 @@ def check_outputs(scans: Sequence[dict[str, Any]], folder: Path, overwrite: bool
     existing = [output for output in outputs if output.exists()]
     for output in existing:
         if _identity(output) in inputs:
-            scan = inputs[_identity(output)]
-            raise InputError(f"the label map would overwrite the scan {scan}; pass another --output_dir")
+            source = inputs[_identity(output)]
+            raise InputError(f"the label map would overwrite the scan {source}; pass another --output_dir")
     if existing and not overwrite:
         raise InputError(
             f"{existing[0]} exists ({len(existing)} of {len(outputs)} outputs do); pass another --output_dir, "

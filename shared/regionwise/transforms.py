@@ -54,7 +54,7 @@ class NormalizedDistanced(MapTransform):
             raise InputError(f"expected the key of one label map, got {list(self.keys)}")
         if isinstance(spacing, str) and spacing != "affine":
             raise InputError(f"expected spacing 'affine', None or one number per axis, got '{spacing}'")
-        self.output_key, self.spacing, self.backend = output_key, spacing, backend
+        self.output_key, self.spacing, self.distance_backend = output_key, spacing, backend
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         """Add d̂ to the data.
@@ -68,9 +68,9 @@ class NormalizedDistanced(MapTransform):
             label = result[key]
             if label.shape[0] != 1:
                 raise InputError(f"expected '{key}' with one channel (1, *spatial), got shape {tuple(label.shape)}")
-            spacing = self._spacing_mm(key, label) if self.spacing == "affine" else self.spacing
+            spacing = self._spacing_mm(key, label) if isinstance(self.spacing, str) else self.spacing
             array = plain(label) if isinstance(label, torch.Tensor) else label
-            distance = normalized_distance(array[0], spacing, self.backend)[None]
+            distance = normalized_distance(array[0], spacing, self.distance_backend)[None]
             result[self.output_key] = convert_to_dst_type(distance, label, dtype=torch.float32)[0]
         return result
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 from monai.bundle import ConfigParser
@@ -55,7 +56,7 @@ def run_settings() -> dict[str, Any]:
         ``{"epochs": 300, "train#preprocessing#transforms#1#pixdim": [3, 3, -1], ...}``: lists stay whole unless they
         hold mappings.
     """
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, part in _parser().get().items():
         if name not in NOT_OF_THE_RESULT:
             flat |= _flat(name, part)
@@ -105,7 +106,7 @@ def _parser() -> ConfigParser:
 
     MONAI gives a component no access to the configuration it stands in; the parser is looked for among the callers.
     """
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         if isinstance(frame.f_locals.get("self"), ConfigParser):
             return frame.f_locals["self"]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from monai.bundle import ConfigParser
 
@@ -64,8 +64,9 @@ def find_problems(config_files: Sequence[str], overrides: Mapping[str, Any], run
         parser.resolve_macro_and_relative_ids()
     except Exception as error:  # noqa: BLE001 (a macro reads any file; MONAI and its parts raise as they like)
         return [*problems, f"a macro (%) cannot be read: {first_line(error)}"]
-    values = find_value_problems(parser)
-    problems += values or find_contradictions(parser)
+    config = cast(Mapping, parser)  # ids are looked up in it as in a mapping
+    values = find_value_problems(config)
+    problems += values or find_contradictions(config)
     problems += find_target_problems(parser.get())
     problems += find_reference_problems(parser)
     problems += find_expression_problems(parser.get())

@@ -35,7 +35,7 @@ def find_target_problems(config: Mapping) -> list[str]:
             problems.append(f"{path}: _target_ '{name}' has moved; now: {MOVED_TARGETS[name]}")
         else:
             module = locate(name.rpartition(".")[0]) if "." in name and not reason else None
-            near = dir(module) if module is not None else [*locator._components_table]
+            near = dir(module) if module is not None else [*(locator._components_table or ())]
             problems.append(f"{path}: _target_ '{name}' does not exist{reason or '; ' + nearest_only(name, near)}")
     return problems
 
@@ -64,12 +64,13 @@ def find_transform_problems(parser: ConfigParser) -> list[str]:
         try:
             ConfigComponent(dict(value)).instantiate()
         except Exception as error:  # noqa: BLE001 (a transform checks its arguments as it likes)
-            while error.__cause__ is not None:
-                error = error.__cause__
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
             given = ", ".join(
                 f"{key} {argument!r}" for key, argument in value.items() if key not in ("_target_", "keys")
             )
-            problems.append(f"{path}: {value['_target_']} does not take {given} ({first_line(error)})")
+            problems.append(f"{path}: {value['_target_']} does not take {given} ({first_line(cause)})")
     return problems
 
 

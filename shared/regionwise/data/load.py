@@ -1,7 +1,8 @@
 """Read a case of a datalist into channel-first MetaTensors, and reject cases that cannot be trained on."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ class LoadCased(MapTransform):
         super().__init__(keys)
         self.dataset = dataset
 
-    def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
+    def __call__(self, data: Mapping[Any, Any]) -> dict[Any, Any]:
         """Read the files of a case; ``scan``, the path of the first channel, and a missing ``case_id`` are added."""
         case = with_case_id(data)
         paths = case["image"] if isinstance(case["image"], list | tuple) else [case["image"]]

@@ -181,12 +181,13 @@ def write_case(folder: Path, case_id: str, image: Any, label: Any, slice_axis: i
     with atomic_folder(folder) as temporary:
         channels = (np.asarray(channel).transpose(order) for channel in image)
         _save(temporary / "image.npy", channels, np.float16, (image.shape[0], *labels.shape))
-        for name, array in {
+        arrays: dict[str, np.ndarray] = {
             "label": labels,
             "distance": distance.astype(np.float16),
             "foreground": _foreground_sample(labels, case_id),
             "labelled_slices": np.flatnonzero(labels.any(axis=(1, 2))).astype(np.int32),
-        }.items():
+        }
+        for name, array in arrays.items():
             _save(temporary / f"{name}.npy", [array], array.dtype, array.shape)
         write_json(
             temporary / "case.json",

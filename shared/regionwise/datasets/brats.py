@@ -37,7 +37,7 @@ def find_subjects(dataset_dir: str | os.PathLike | None, subset: str | None = No
     graded = any((root / grade).is_dir() for grade in ("HGG", "LGG"))
     if not graded and subset in ("HGG", "LGG"):
         raise InputError(f"expected the folders HGG and LGG in {root} for subset {subset}, found neither; use 'all'")
-    grades = {None: ("HGG",), "all": ("HGG", "LGG")}.get(subset, (subset,)) if graded else (".",)
+    grades = {None: ("HGG",), "all": ("HGG", "LGG")}.get(subset, (str(subset),)) if graded else (".",)
     folders = [root / grade for grade in grades if (root / grade).is_dir()]
     subjects = [path for folder in folders for path in folder.iterdir() if path.is_dir() and _is_case(path)]
     if not subjects:

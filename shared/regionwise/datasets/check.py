@@ -1,6 +1,6 @@
 """Check a whole dataset before training: ``python -m regionwise check``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -78,7 +78,9 @@ def check_case(dataset: str, case: Case) -> tuple[list[str], list[str]]:
     images = [case["image"]] if isinstance(case["image"], str) else case["image"]
     errors, volumes = [], []
     read_label_map = partial(read_labels, ndims=(3,))
-    for read, path in [*((read_image, path) for path in images), (read_label_map, case["label"])]:
+    reads: list[tuple[Callable[[str], Volume], str]] = [(read_image, path) for path in images]
+    reads.append((read_label_map, case["label"]))
+    for read, path in reads:
         try:
             volumes.append(read(path))
         except InputError as error:
@@ -100,7 +102,8 @@ def find_duplicates(cases: Iterable[Case]) -> list[str]:
         cases: from `read_cases`; their (first) images are compared by checksum, and voxel by voxel
             where these agree.
     """
-    problems, known = [], {}
+    problems: list[str] = []
+    known: dict[str, tuple[str, str]] = {}
     for case in cases:
         path = case["image"] if isinstance(case["image"], str) else case["image"][0]
         twin = known.setdefault(content_digest(path), (case["subject_id"], path))

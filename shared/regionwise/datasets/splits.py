@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def _from_file(path: str, subjects: list[str]) -> tuple[list[str], list[str]]:
     if not Path(path).is_file():
         raise InputError(f"expected split to be 'paper', 'kfold' or a JSON file, found '{path}', which is no file")
     content = read_json(path)
-    sides = [content.get(side) for side in ("train", "val")] if isinstance(content, dict) else [None]
+    sides: list[Any] = [content.get(side) for side in ("train", "val")] if isinstance(content, dict) else [None]
     if not all(isinstance(side, list) and all(isinstance(name, str) for name in side) for side in sides):
         raise InputError(f'expected {{"train": [subjects], "val": [subjects]}} in the split file {path}')
     train, val = sides

@@ -1,7 +1,9 @@
 """Compute all metrics of one case: one row per structure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -15,7 +17,7 @@ from .reading import read_pair, voxel_ml
 from .settings import EvaluationSettings
 from .structures import Structure
 
-Row = dict[str, str | float | None]
+Row = dict[str, Any]  # str, float or None, by column
 Boxes = dict[int, tuple[slice, ...]]
 
 ERROR_MAP_VALUES = {1: "false positive (background in the reference)", 2: "false negative", 3: "wrong class"}
@@ -134,10 +136,11 @@ def _row(
     )
     # An axis of one voxel is dropped: a single slice is a 2-D image, its voxels are not all boundary.
     flat = tuple(axis for axis in range(len(shape)) if shape[axis] == 1)[: len(shape) - 2] if found else ()
-    masks = [mask_of(volume.array[box], structure).squeeze(flat) for volume in volumes]
+    own, truth = (mask_of(volume.array[box], structure).squeeze(flat) for volume in volumes)
     spacing_kept_mm = [spacing_mm[axis] for axis in range(len(shape)) if axis not in flat]
     measures = metrics.measure_structure(
-        *masks,
+        own,
+        truth,
         spacing_kept_mm,
         settings.tolerances_mm,
         metrics.image_diagonal_mm(shape, spacing_mm),
@@ -147,7 +150,7 @@ def _row(
         "case": case.name,
         "structure": structure.name,
         **measures,
-        **_optional(*masks, spacing_kept_mm, structure, settings),
+        **_optional(own, truth, spacing_kept_mm, structure, settings),
         **(calibration.columns[structure.name] if calibration else {}),
         "group": case.group,
         "patient": case.patient,
@@ -163,7 +166,11 @@ def mask_of(labels: np.ndarray, structure: Structure) -> np.ndarray:
 
 
 def _optional(
-    prediction: np.ndarray, reference: np.ndarray, spacing_mm, structure: Structure, settings: EvaluationSettings
+    prediction: np.ndarray,
+    reference: np.ndarray,
+    spacing_mm: Sequence[float],
+    structure: Structure,
+    settings: EvaluationSettings,
 ) -> Row:
     """Measure the optional metrics; a column that does not apply to the structure is None."""
     row: Row = {}

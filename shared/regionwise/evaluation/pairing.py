@@ -1,7 +1,7 @@
 """Find the files of each case: folders paired by name, or the layout of a dataset."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,6 @@ def _pair(
     return cases, problems
 
 
-def _some(names: Sequence[str] | set[str]) -> str:
-    names = sorted(names)
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") or "no usable names"
+def _some(names: Iterable[str]) -> str:
+    known = sorted(names)
+    return ", ".join(known[:3]) + (", ..." if len(known) > 3 else "") or "no usable names"

@@ -69,7 +69,7 @@ def measure_probabilities(
     for one in structures:
         if max(one.labels) >= maps.n_classes:
             raise InputError(f"{case.probabilities} has {maps.n_classes} classes, none for label {max(one.labels)}")
-        p, truth = sum(maps.probability(label) for label in one.labels), np.isin(maps.truth, one.labels)
+        p, truth = np.asarray(sum(maps.probability(label) for label in one.labels)), np.isin(maps.truth, one.labels)
         p = np.minimum(p, 1)
         bins[one.name] = reliability_bins(p, truth, settings.calibration_bins)
         expected_ml = expected_volume_ml(p, voxel_ml(reference.affine))
@@ -97,6 +97,7 @@ class ProbabilityFile:
         Raises:
             InputError: If it is missing or has another geometry.
         """
+        assert case.probabilities is not None  # no case without is opened
         self.path, shape = case.probabilities, reference.array.shape
         self.header = read_header(self.path)
         if self.header.shape[:-1] != shape or self.header.shape[-1] < 2:

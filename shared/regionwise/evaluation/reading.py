@@ -55,7 +55,7 @@ def check_same_grid(prediction: tuple[Path, nib.Nifti1Image], reference: tuple[P
 
 def labeled_slices(reference: np.ndarray) -> np.ndarray:
     """Mask of the slices along the first axis that hold a label, bool (slices,)."""
-    return reference.any(axis=tuple(range(1, reference.ndim)))
+    return np.asarray(reference.any(axis=tuple(range(1, reference.ndim))))
 
 
 def voxel_ml(affine: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..datasets import LABELS, READERS
 from ..errors import InputError, did_you_mean
@@ -103,7 +104,7 @@ def named_regions(regions: str | Mapping[str, Sequence[int]] | None) -> tuple[St
     )
 
 
-def as_label(value: object, option: str) -> int:
+def as_label(value: Any, option: str) -> int:
     """Convert a label value that a user gave.
 
     Args:

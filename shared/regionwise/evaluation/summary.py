@@ -36,8 +36,8 @@ def summarize(
         is JSON: missing values are None.
     """
     rows = [row for one in results for row in one.rows]
-    groups = {str(row["group"]) for row in rows}
-    groups = sorted(groups - {""}) if len(groups) > 1 else []  # one group would say everything twice
+    found = {str(row["group"]) for row in rows}
+    groups = sorted(found - {""}) if len(found) > 1 else []  # one group would say everything twice
     numbers = _by_structure(rows)
     return {
         **_describe_settings(rows, settings),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import deepcopy
 from itertools import combinations
+from typing import Any
 
 import torch
 from monai.config import KeysCollection
@@ -41,7 +42,7 @@ class ProbabilityEnsemble(nn.Module):
         """Return probabilities, float32 (B, K, *spatial), that sum to 1 over K."""
         axes = range(2, image.ndim)
         flips = [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)] if self.tta else [()]
-        total = 0
+        total: Any = 0
         for flip in flips:
             seen = image.flip(flip) if flip else image
             for network in self.networks:
@@ -95,14 +96,14 @@ class StreamingSliceInferer(Inferer):
         self.roi_size, self.spatial_dim, self.overlap = tuple(roi_size), spatial_dim, overlap
         self.slices, self.probabilities = slices, probabilities
 
-    def __call__(self, inputs: torch.Tensor, network: Callable, *args: object, **kwargs: object) -> torch.Tensor:
+    def __call__(self, inputs: torch.Tensor, network: Callable, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Segment (B, C, *spatial); ``network`` gives probabilities (or logits, if labels are wanted)."""
-        batch, result = [], None
+        batch, result = [], torch.empty(0)
         for image in inputs.as_subclass(torch.Tensor):
             planes = image.movedim(self.spatial_dim + 1, 0)
             for first in range(0, len(planes), self.slices):
                 chunk = planes[first : first + self.slices]
-                predicted = sliding_window_inference(
+                predicted: Any = sliding_window_inference(
                     chunk.contiguous(), self.roi_size, self.slices, network, self.overlap, "gaussian", *args, **kwargs
                 )
                 # max().indices is many times faster than argmax over a channel that is not innermost.
@@ -127,9 +128,9 @@ class VolumeInferer(SlidingWindowInferer):
         super().__init__(roi_size=tuple(roi_size), sw_batch_size=1, overlap=overlap, mode="gaussian")
         self.probabilities = probabilities
 
-    def __call__(self, inputs: torch.Tensor, network: Callable, *args: object, **kwargs: object) -> torch.Tensor:
+    def __call__(self, inputs: torch.Tensor, network: Callable, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Segment (B, C, *spatial); ``network`` gives probabilities (or logits, if labels are wanted)."""
-        predicted = super().__call__(inputs.as_subclass(torch.Tensor), network, *args, **kwargs)
+        predicted: Any = super().__call__(inputs.as_subclass(torch.Tensor), network, *args, **kwargs)
         kept = predicted if self.probabilities else predicted.max(1, keepdim=True).indices.to(torch.uint8)
         return _like(kept, inputs)
 
@@ -155,6 +156,7 @@ def make_inferer(
         overlap: overlap of neighboring windows, in [0, 1).
         precision: precision of the forward passes; None for that of the network.
     """
+    inferer: Inferer
     if len(roi_size) == 2:
         inferer = StreamingSliceInferer(roi_size, slice_axis, overlap, probabilities=probabilities)
     else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from monai.config import KeysCollection
@@ -44,7 +45,7 @@ class SaveLabelsd(MapTransform):
         super().__init__(keys)
         self.folder = as_path(folder, "output_dir") / PREDICTIONS
 
-    def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Write and return the case unchanged."""
         for key in self.keys:
             labels = np.asarray(data[key][0].cpu())
@@ -66,7 +67,7 @@ class SaveProbabilitiesd(MapTransform):
         self.folder = as_path(folder, "output_dir") / PROBABILITIES
         self.enabled = as_flag(enabled, "save_probabilities")
 
-    def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Write and return the case unchanged."""
         for key in self.keys if self.enabled else ():
             probabilities = np.moveaxis(np.asarray(data[key].cpu(), dtype=np.float32), 0, -1)

@@ -1,6 +1,7 @@
 """Deep supervision: one loss at several resolutions of a network's decoder."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -68,14 +69,15 @@ class DeepSupervisionLoss(torch.nn.Module):
             weights = weights[:1]
         if len(weights) != len(levels):
             raise InputError(f"expected logits of {len(weights)} levels, one for each weight, got {len(levels)}")
-        total, prepared = 0.0, {}
+        total: Any = 0.0
+        prepared: dict[tuple[int, ...], Any] = {}
         for level, weight in zip(levels, weights, strict=True):
             if weight:
                 total = total + weight / sum(weights) * self._level_loss(level, target, prepared)
         return total
 
     def _levels(self, logits: torch.Tensor | Sequence[torch.Tensor], target: torch.Tensor) -> list[torch.Tensor]:
-        if isinstance(logits, list | tuple):
+        if not isinstance(logits, torch.Tensor):
             return list(logits)
         if logits.ndim == target.ndim:
             return [logits]
@@ -135,4 +137,4 @@ def _strided(logits: torch.Tensor, stride: Sequence[int] | int) -> torch.Tensor:
     strides = [stride] * len(size) if isinstance(stride, int) else list(stride)
     if len(strides) != len(size) or any(n % k for n, k in zip(size, strides, strict=True)):
         raise InputError(f"expected a level stride that divides the image size {size}, got {strides}")
-    return logits[(..., *(slice(None, None, k) for k in strides))]
+    return logits[(slice(None), slice(None), *(slice(None, None, k) for k in strides))]

@@ -1,5 +1,7 @@
 """Sums over the true class that every rectified region-wise loss comes down to, each as one autograd function."""
 
+from typing import Any
+
 import torch
 from torch.autograd.function import FunctionCtx
 
@@ -18,7 +20,7 @@ class _TrueClassSum(torch.autograd.Function):
         return weighted.sum()
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad_output: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+    def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         if torch.is_grad_enabled():  # create_graph=True: the result would pass for a constant
             raise RuntimeError(_ONCE)
         # d/dy_c sum_i w p_true = w p_true (1[c = true] - p_c)
@@ -39,7 +41,7 @@ class _BoxCoxSum(torch.autograd.Function):
         return scaled.expm1_().mul_(weights).sum().div_(-q)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad_output: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         if torch.is_grad_enabled():
             raise RuntimeError(_ONCE)
         # d/dy_c sum_i w (1 - p_true^q) / q = w p_true^q (p_c - 1[c = true])

@@ -96,7 +96,8 @@ class GeneralizedRectifiedLoss(RegionWiseLoss):
         """The exponent at this point of the run."""
         return self.first + (self.last - self.first) * self.fraction
 
-    def compute(self, logits: torch.Tensor, prepared: RectifiedTarget) -> torch.Tensor:
+    # Narrower than its base: `prepare` makes no map here.
+    def compute(self, logits: torch.Tensor, prepared: RectifiedTarget) -> torch.Tensor:  # type: ignore[override]
         """Compute the loss for a prepared target."""
         logits = at_least_float32(logits)
         weights = prepared.magnitude.to(logits.dtype) + 1

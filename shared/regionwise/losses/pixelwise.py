@@ -57,7 +57,8 @@ class WeightedCrossEntropyLoss(RegionWiseLoss):
     ) -> None:
         super().__init__("rrw", "labels", spacing, class_weights, backend)
 
-    def compute(self, logits: torch.Tensor, prepared: RectifiedTarget) -> torch.Tensor:
+    # Narrower than its base: `prepare` makes no map here.
+    def compute(self, logits: torch.Tensor, prepared: RectifiedTarget) -> torch.Tensor:  # type: ignore[override]
         """Compute the loss for a prepared target."""
         cross_entropy = F.cross_entropy(at_least_float32(logits), prepared.labels, reduction="none")
         weights = prepared.magnitude if prepared.voxel_weights is None else prepared.magnitude * prepared.voxel_weights

@@ -66,6 +66,8 @@ class RegionWiseLoss(LabelLoss):
         [[[1, 1, 1, 1]]]
     """
 
+    class_weights: torch.Tensor | None
+
     def __init__(
         self,
         kind: str = "rrw",
@@ -107,7 +109,8 @@ class RegionWiseLoss(LabelLoss):
         logits = at_least_float32(logits)
         if isinstance(prepared, torch.Tensor):
             return (torch.softmax(logits, 1) * prepared).mean()
-        weights, off_class = prepared.magnitude + 1, 1.0
+        weights = prepared.magnitude + 1
+        off_class: float | torch.Tensor = 1.0
         if prepared.voxel_weights is not None:
             weights, off_class = weights * prepared.voxel_weights, prepared.voxel_weights.mean()
         return off_class / logits.shape[1] - true_class_sum(logits, prepared.labels, weights) / logits.numel()

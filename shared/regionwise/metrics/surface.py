@@ -79,12 +79,12 @@ def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm:
     """
     check_masks(prediction, reference)
     edges = boundary(prediction), boundary(reference)
-    sizes = [np.count_nonzero(edge) for edge in edges]
-    if not all(sizes):
-        return SurfaceDistances(np.empty(0), np.empty(0), *sizes)
+    voxels, reference_voxels = (int(np.count_nonzero(edge)) for edge in edges)
+    if not (voxels and reference_voxels):
+        return SurfaceDistances(np.empty(0), np.empty(0), voxels, reference_voxels)
     spacing = np.asarray(spacing_mm, dtype=np.float64)
-    lists = [_nearest_mm(own, other, spacing) for own, other in (edges, edges[::-1])]
-    return SurfaceDistances(*lists, *sizes)
+    there, back = (_nearest_mm(own, other, spacing) for own, other in (edges, edges[::-1]))
+    return SurfaceDistances(there, back, voxels, reference_voxels)
 
 
 def hausdorff_mm(surfaces: SurfaceDistances, diagonal_mm: float, percentile: float = 100) -> float:

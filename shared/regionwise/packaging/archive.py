@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from ..errors import InputError
 from .names import MANIFEST, MANIFEST_LINE, as_shown, check_member_names
@@ -168,7 +168,7 @@ def _read_member(path: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo) -> 
         return _read_pieces(path, stream, member.file_size)
 
 
-def _read_pieces(path: Path, stream: BinaryIO, size: int) -> bytes:
+def _read_pieces(path: Path, stream: IO[bytes], size: int) -> bytes:
     """Read a stream of a declared length; a longer one is rejected as soon as that length is exceeded."""
     pieces = bytearray()
     while piece := stream.read(PIECE_BYTES):

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from monai.bundle import ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
@@ -146,5 +146,6 @@ class _Wiring:
 
 def _reference(node: ast.AST) -> str | None:
     """Return the id of a reference, None for any other node."""
-    is_one = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == REFERENCES
-    return node.slice.value if is_one and isinstance(node.slice, ast.Constant) else None
+    if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == REFERENCES):
+        return None
+    return cast(str, node.slice.value) if isinstance(node.slice, ast.Constant) else None

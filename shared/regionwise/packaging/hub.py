@@ -78,6 +78,10 @@ def _put(packed: PackedBundle, folder: Path) -> None:
     print(f"{packed.name} {packed.version}: {folder}")
 
 
+def _compare_versions(left: str, right: str) -> int:
+    return -1 if version_leq(left, right) else 1
+
+
 def _choose(source: Path, name: str | None, version: str | None) -> Path:
     """Return the folder of a bundle's version in a folder that `push` wrote to."""
     there = sorted({manifest.parents[1].name for manifest in source.glob("*/*/*.sha256")})
@@ -87,7 +91,7 @@ def _choose(source: Path, name: str | None, version: str | None) -> Path:
     name = str(name or there[0])
     versions = sorted(
         (manifest.parent.name for manifest in (source / name).glob("*/*.sha256")),
-        key=cmp_to_key(lambda left, right: -1 if version_leq(left, right) else 1),
+        key=cmp_to_key(_compare_versions),
     )
     if not versions or (version is not None and str(version) not in versions):
         asked = name if version is None else f"{name} {version}"

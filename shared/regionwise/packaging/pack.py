@@ -243,7 +243,7 @@ def _training_packages() -> list[str]:
 
 def _training_versions() -> dict[str, str]:
     """Return what training and evaluation need; the model zoo installs for its tests what the metadata names."""
-    names = [re.match(r"[\w.-]+", line)[0] for line in _training_packages()]
+    names = [re.findall(r"^[\w.-]+", line)[0] for line in _training_packages()]
     return {name: _public_version(name) for name in names}
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -115,7 +116,7 @@ def check_inference(folder: Path) -> str:
     files = sorted(Path("out").rglob("*.nii*"))
     if len(files) != 1:
         raise InputError(f"expected one label map for one scan, found {len(files)}")
-    labels = nib.load(files[0])
+    labels: Any = nib.load(files[0])
     if labels.shape != SCAN_SHAPE or not np.allclose(labels.affine, scan.affine, atol=1e-4):
         raise InputError(f"expected labels on the voxels of the scan {SCAN_SHAPE}, found shape {labels.shape}")
     values = np.unique(np.asanyarray(labels.dataobj))

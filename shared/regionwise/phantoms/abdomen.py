@@ -10,6 +10,7 @@ AIR, FAT, SOFT, MUSCLE, LUNG = -1000, -105, 35, 58, -830
 ENDLESS = 1e4
 # Coordinates in mm along slice (downwards), row (backwards) and column (to the left), as a sparse grid.
 Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
+Triple = Sequence[float] | np.ndarray
 
 
 def paint_abdomen(
@@ -37,26 +38,25 @@ def paint_abdomen(
         image[np.broadcast_to(where, shape)] = hu
     within, cavity = (np.broadcast_to(skin < edge, shape) for edge in (fat, fat - wall))
     image[cavity] = FAT
-    _paint_organs(rng, image, tuple(axis * 115 / deep for axis in axes), cavity, within, phase)
+    _paint_organs(rng, image, (z * 115 / deep, y * 115 / deep, x * 115 / deep), cavity, within, phase)
     texture = smooth_noise(rng, shape, 3)
     texture *= np.where(cavity, 8, 0)
     return image + texture
 
 
-def paint_ellipsoid(
-    image: np.ndarray, axes: Axes, center: Sequence[float], semi: Sequence[float], hu: float, where: np.ndarray
-) -> None:
+def paint_ellipsoid(image: np.ndarray, axes: Axes, center: Triple, semi: Triple, hu: float, where: np.ndarray) -> None:
     """Set the voxels of an ellipsoid that lie in a mask to a value; center and half-axes in the unit of ``axes``."""
     box = box_around(axes, center, semi)
     ellipsoid = sum(((axis - c) / s) ** 2 for axis, c, s in zip(inside(axes, box), center, semi, strict=True)) < 1
     image[box][ellipsoid & where[box]] = hu
 
 
-def box_around(axes: Axes, center: Sequence[float], semi: Sequence[float]) -> tuple[slice, slice, slice]:
+def box_around(axes: Axes, center: Triple, semi: Triple) -> tuple[slice, slice, slice]:
     """Return the part of a grid within ``semi`` of ``center`` along each axis."""
-    return tuple(
+    first, second, third = (
         slice(*np.searchsorted(axis.ravel(), (c - s, c + s))) for axis, c, s in zip(axes, center, semi, strict=True)
     )
+    return first, second, third
 
 
 def inside(axes: Axes, box: tuple[slice, slice, slice]) -> Axes:
@@ -69,14 +69,14 @@ def _paint_organs(
 ) -> None:
     """Paint what lies around the kidneys, from the back to the front; axes in mm of a body of normal size."""
 
-    def paint(hu: float, center: tuple[float, ...], semi: tuple[float, ...], where: np.ndarray = within) -> None:
+    def paint(hu: float, center: Triple, semi: Triple, where: np.ndarray = within) -> None:
         paint_ellipsoid(image, axes, center, semi, hu, where)
 
     for side in (-1, 1):
         paint(LUNG, (-150, 0, side * 70), (75, 75, 58), cavity)
         paint(330, (125, 30, side * 95), (45, 50, 12))
     for _ in range(rng.integers(24, 36)):
-        center = rng.uniform(-80, 120), rng.uniform(-70, 5), rng.uniform(-90, 90)
+        center: Triple = (rng.uniform(-80, 120), rng.uniform(-70, 5), rng.uniform(-90, 90))
         semi = rng.uniform(11, 22, 3)
         paint(SOFT + 15, center, semi, cavity)
         paint(rng.choice((-850, 15, 40, 190)), center, semi * 0.78, cavity)

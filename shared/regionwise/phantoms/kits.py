@@ -59,7 +59,8 @@ def write_subject(folder: Path, number: int, rng: np.random.Generator, size: int
     choice = PRESETS[preset]
     spacing_mm, shape, body_mm = draw_stack(rng, choice, size or choice.size, wide=number % 9 == 5)
     offsets_mm = rng.uniform(-8, 8), rng.uniform(-15, 15), rng.uniform(-12, 12)
-    axes = tuple(axis + offset for axis, offset in zip(grid_mm(shape, spacing_mm), offsets_mm, strict=True))
+    z, y, x = (axis + offset for axis, offset in zip(grid_mm(shape, spacing_mm), offsets_mm, strict=True))
+    axes = z, y, x
     # The contrast agent: 0 is early (cortex and arteries bright), 1 late (even kidneys).
     phase = rng.uniform(0, 1)
     image, label = paint_abdomen(rng, axes, shape, phase, body_mm), np.zeros(shape, np.uint8)

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
+Pair = tuple[float, float] | np.ndarray
+
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], scale: float | tuple[float, ...]) -> np.ndarray:
     """Return Gaussian noise smoothed over ``scale`` voxels, with mean 0 and standard deviation 1.
@@ -62,7 +64,7 @@ def wobble(rng: np.random.Generator, angle: np.ndarray, strength: float) -> np.n
     return factor
 
 
-def ellipse(x: np.ndarray, y: np.ndarray, center: tuple[float, float], axes: tuple[float, float]) -> np.ndarray:
+def ellipse(x: np.ndarray, y: np.ndarray, center: Pair, axes: Pair) -> np.ndarray:
     """Return where the normalized radius about ``center`` with half-``axes`` is below 1 (boolean)."""
     return ((x - center[0]) / axes[0]) ** 2 + ((y - center[1]) / axes[1]) ** 2 < 1
 
@@ -70,4 +72,4 @@ def ellipse(x: np.ndarray, y: np.ndarray, center: tuple[float, float], axes: tup
 def grid_mm(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> list[np.ndarray]:
     """Return the coordinates of the voxels along each axis about the center, in mm, as a sparse grid."""
     axes = [(np.arange(size) - (size - 1) / 2) * step for size, step in zip(shape, spacing_mm, strict=True)]
-    return np.meshgrid(*axes, indexing="ij", sparse=True)
+    return list(np.meshgrid(*axes, indexing="ij", sparse=True))

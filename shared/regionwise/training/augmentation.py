@@ -1,6 +1,7 @@
 """The paper's augmentation: nnU-Net's, put together from MONAI transforms."""
 
 from math import pi
+from typing import Any
 
 from monai.transforms import (
     Compose,
@@ -43,6 +44,7 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = No
     if not 0 <= frequency <= 1:
         raise InputError(f"expected a frequency of the augmentation from 0 to 1, found {frequency}")
     both = ["image", "label"]
+    angles: dict[str, Any]
     if spatial_dims == 2:
         angles = {"range_x": pi}
     elif thick_slice_axis is not None:
@@ -64,7 +66,7 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = No
             ),
             RandGaussianNoised("image", prob=0.1 * frequency, std=0.1**0.5, sample_std=True),
             RandGaussianSmoothd(
-                "image", prob=0.2 * frequency, **dict.fromkeys(("sigma_x", "sigma_y", "sigma_z"), (0.5, 1.0))
+                "image", prob=0.2 * frequency, sigma_x=(0.5, 1.0), sigma_y=(0.5, 1.0), sigma_z=(0.5, 1.0)
             ),
             RandScaleIntensityd("image", factors=0.25, prob=0.15 * frequency),
             RandScaleIntensityFixedMeand("image", factors=0.25, preserve_range=True, prob=0.15 * frequency),

@@ -9,6 +9,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..errors import InputError
 
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+
 
 class AveragedWeights:
     """Exponential moving average of a network's weights over the iterations.
@@ -48,8 +50,9 @@ class AveragedWeights:
             self.average.update_parameters(self.trained)
 
     @torch.no_grad()
-    def _average(self, averages: list[torch.Tensor], weights: list[torch.Tensor], count: torch.Tensor | int) -> None:
+    def _average(self, averages: Tensors, weights: Tensors, count: torch.Tensor | int) -> None:
         # The module's own counter is on the CPU; reading ``count`` would make a GPU wait.
+        assert self.average is not None  # it is who calls
         decay = warmed_up_decay(self.decay, int(self.average.n_averaged))
         torch._foreach_lerp_(averages, weights, 1 - decay)
 

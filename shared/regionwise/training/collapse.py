@@ -153,8 +153,9 @@ class CollapseGuard:
         )
         validated = self.validation.counts
         if validated is not None:
-            self._note_absent(*validated.tolist(), engine.state.iteration)
-            collapsed = collapsed and has_collapsed(*validated.tolist())
+            found, there = validated.tolist()
+            self._note_absent(found, there, engine.state.iteration)
+            collapsed = collapsed and has_collapsed(found, there)
         if collapsed:
             self._report(engine, missed)
         elif sum(voxels > 0 for voxels in reference) > 1:  # else there was nothing to miss
@@ -163,7 +164,9 @@ class CollapseGuard:
     def _report(self, engine: Engine, missed: Sequence[int]) -> None:
         """Report the collapse; raise once it has lasted for ``patience`` iterations."""
         first, now = self.state.since is None, engine.state.iteration
-        self.state.since = now if first else self.state.since
+        since = now if self.state.since is None else self.state.since
+        self.state.since = since
+        assert self.trained is not None  # `__call__` has summed it
         predicted, reference, doubt = self.trained
         sureness = 1 - float(doubt[missed].sum() / reference[missed].sum())
         line = (
@@ -171,13 +174,11 @@ class CollapseGuard:
             f"probability {sureness:.4f} even where the reference has {_names(missed)}, and the loss is "
             f"{float(train_loss(engine.state.output)):.4f}; train with --loss rrw:annealed or a smaller --learning_rate"
         )
-        if self.action == "stop" and now - self.state.since >= self.patience:
+        if self.action == "stop" and now - since >= self.patience:
             best = self.evaluator.state
             good = best.best_metric_epoch != -1 and best.best_metric > 0
             kept = f"; model.pt holds the best weights, of epoch {best.best_metric_epoch}" if good else ""
-            raise InputError(
-                f"{line} (stopped after {now - self.state.since} iterations of it; --on_collapse warn goes on{kept})"
-            )
+            raise InputError(f"{line} (stopped after {now - since} iterations of it; --on_collapse warn goes on{kept})")
         if first:
             _say(f"{line} (seen in epoch {engine.state.epoch})")
 

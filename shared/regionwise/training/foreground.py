@@ -27,7 +27,8 @@ class ForegroundFraction:
     """
 
     def __init__(self, num_classes: int, log_dir: str | os.PathLike | None = None) -> None:
-        self.num_classes, self.log_dir, self.writer = num_classes, log_dir, None
+        self.num_classes, self.log_dir = num_classes, log_dir
+        self.writer: Any = None
         self.counts: torch.Tensor | None = None
 
     def attach(self, engine: Engine) -> None:

@@ -38,7 +38,8 @@ def level_strides(upsampling: Sequence[Step]) -> list[Step]:
     """
     axes = max((len(step) for step in upsampling if not isinstance(step, int)), default=0)
     if not axes:
-        return [prod(upsampling[:level]) for level in range(len(upsampling) - 1)]
+        numbers = [step for step in upsampling if isinstance(step, int)]
+        return [prod(numbers[:level]) for level in range(len(upsampling) - 1)]
     steps = [[step] * axes if isinstance(step, int) else step for step in upsampling]
     per_axis = [level_strides(one) for one in zip(*steps, strict=True)]
     return [list(strides) for strides in zip(*per_axis, strict=True)]

@@ -67,9 +67,11 @@ class Progress:
         """Reset the per-epoch figures; the first epoch opens the bar, when a resumed run knows its position."""
         if self.bar is None:
             self.start(engine)
-        self.loss_sum, self.iterations, self.waited_s = 0.0, 0, 0.0
+        self.loss_sum: torch.Tensor | float = 0.0
+        self.iterations, self.waited_s = 0, 0.0
         self.epoch_started_s = time.monotonic()
         self.training_ended_s = self.epoch_started_s
+        assert self.bar is not None
         self.bar.set_description(f"epoch {engine.state.epoch}/{engine.state.max_epochs}")
 
     def start_waiting(self, engine: Engine) -> None:
@@ -85,6 +87,7 @@ class Progress:
         self.loss_sum = self.loss_sum + train_loss(engine.state.output)
         self.iterations += 1
         self.training_ended_s = time.monotonic()
+        assert self.bar is not None
         self.bar.update()
 
     def end_epoch(self, engine: Engine) -> None:
@@ -101,6 +104,7 @@ class Progress:
         validated_now = self.evaluator.state.epoch == engine.state.epoch
         dice = self.evaluator.state.metrics.get(self.metric) if validated_now else None
         dice_text = "" if dice is None else f"  Dice {float(dice):.3f}"
+        assert self.bar is not None
         self.bar.set_postfix_str(f"loss {figures['mean_train_loss']:.4f}{dice_text}")
         tqdm.write(
             f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {figures['mean_train_loss']:.4f}{dice_text}  "
@@ -147,6 +151,7 @@ class CaseProgress:
 
     def step(self, engine: Engine) -> None:
         """Count a case."""
+        assert self.bar is not None
         self.bar.update()
         done, total = engine.state.iteration, engine.state.epoch_length
         if self.show and self.bar.disable and (done == total or done % max(1, total // 10) == 0):

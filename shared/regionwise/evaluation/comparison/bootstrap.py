@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from ...errors import InputError
-from .clusters import indices
+from .clusters import Values, indices
 
 # Drawn weights in memory at a time.
 _BATCH = 1 << 22
@@ -41,11 +41,11 @@ class Interval(NamedTuple):
 
 
 def two_level_bootstrap(
-    values: Sequence[float],
+    values: Values,
     patients: Sequence[Hashable] | None = None,
     seeds: Sequence[Hashable] | None = None,
     *,
-    minus: tuple[Sequence[float], Sequence[Hashable] | None, Sequence[Hashable] | None] | None = None,
+    minus: tuple[Values, Sequence[Hashable] | None, Sequence[Hashable] | None] | None = None,
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
@@ -92,20 +92,20 @@ def two_level_bootstrap(
 
 
 def _table(
-    values: Sequence[float], patients: Sequence[Hashable] | None, seeds: Sequence[Hashable] | None
+    values: Values, patients: Sequence[Hashable] | None, seeds: Sequence[Hashable] | None
 ) -> tuple[np.ndarray, list[Hashable]]:
     """Return the mean of each patient and seed as an array (patients, seeds), and the patients."""
-    values = np.asarray(values, np.float64)
-    if values.ndim != 1 or not np.isfinite(values).all():
-        raise InputError(f"expected one finite value per observation, found shape {values.shape} or NaN or infinity")
-    patients = list(range(len(values))) if patients is None else list(patients)
-    seeds = [0] * len(values) if seeds is None else list(seeds)
-    if not len(values) == len(patients) == len(seeds):
-        raise InputError(f"expected a patient and a seed per value, found {len(patients)}, {len(seeds)}, {len(values)}")
+    array = np.asarray(values, np.float64)
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise InputError(f"expected one finite value per observation, found shape {array.shape} or NaN or infinity")
+    patients = list(range(len(array))) if patients is None else list(patients)
+    seeds = [0] * len(array) if seeds is None else list(seeds)
+    if not len(array) == len(patients) == len(seeds):
+        raise InputError(f"expected a patient and a seed per value, found {len(patients)}, {len(seeds)}, {len(array)}")
     rows, columns = indices(patients), indices(seeds)
     shape = (len(set(patients)), len(set(seeds)))
     sums, counts = np.zeros(shape), np.zeros(shape)
-    np.add.at(sums, (rows, columns), values)
+    np.add.at(sums, (rows, columns), array)
     np.add.at(counts, (rows, columns), 1)
     names = list(dict.fromkeys(patients))
     if not counts.all():

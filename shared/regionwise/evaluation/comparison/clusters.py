@@ -6,8 +6,10 @@ import numpy as np
 
 from ...errors import InputError
 
+Values = Sequence[float] | np.ndarray
 
-def cluster_means(values: Sequence[float] | np.ndarray, clusters: Sequence[Hashable] | None = None) -> np.ndarray:
+
+def cluster_means(values: Values, clusters: Sequence[Hashable] | None = None) -> np.ndarray:
     """Mean of the values of each cluster.
 
     Args:

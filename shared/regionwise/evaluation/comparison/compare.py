@@ -19,7 +19,7 @@ def compare(
     results: str | list[str],
     *more: str,
     out: str | None = None,
-    metrics: str | list[str] = ("dice", "hd_mm"),
+    metrics: str | Sequence[str] = ("dice", "hd_mm"),
     baseline: str | None = None,
     inter_rater: str | None = None,
     groups: str | None = None,

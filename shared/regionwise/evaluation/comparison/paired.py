@@ -144,7 +144,7 @@ def _compare_pair(
 ) -> list[dict[str, Any]]:
     found = []
     for (structure, metric), cell in cells.items():
-        one = {"method": method, "baseline": baseline, "structure": structure, "metric": metric}
+        one: dict[str, Any] = {"method": method, "baseline": baseline, "structure": structure, "metric": metric}
         found.append(one | _test(cell, method, baseline, metric, options))
     corrected = {"p_holm": statistics.holm([one["p_permutation"] for one in found])}
     if options.correction == "max_t":

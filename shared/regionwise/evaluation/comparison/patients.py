@@ -69,6 +69,7 @@ def find_patients(
                     raise InputError(f"case '{case}' is of {told[case]} and of {patient}; say which with --groups")
     if all(case in told for case in cases):
         return {case: told[case] for case in cases}, "from the column patient"
-    if all(FRAME.fullmatch(case) for case in cases):
-        return {case: FRAME.fullmatch(case)[1] for case in cases}, "from the names of the cases"
+    frames = {case: match[1] for case in cases if (match := FRAME.fullmatch(case))}
+    if len(frames) == len(cases):
+        return frames, "from the names of the cases"
     return {case: case for case in cases}, "every case counts as a patient; if that is wrong, pass --groups"

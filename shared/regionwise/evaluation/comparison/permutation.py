@@ -10,14 +10,14 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 
 from ...errors import InputError
-from .clusters import cluster_means
+from .clusters import Values, cluster_means
 
 # Signs in memory at a time.
 _BATCH = 1 << 22
 
 
 def cluster_permutation_test(
-    differences: Sequence[float],
+    differences: Values,
     clusters: Sequence[Hashable] | None = None,
     permutations: int = 10_000,
     seed: int = 0,

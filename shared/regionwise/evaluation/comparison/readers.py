@@ -155,7 +155,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _finite(value: object, where: str) -> float:
+def _finite(value: Any, where: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError) as error:

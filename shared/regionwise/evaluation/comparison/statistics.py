@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from ...errors import InputError
-from .clusters import cluster_means
+from .clusters import Values, cluster_means
 
 TESTS = {
     "unit": "the patient: values of several frames are averaged per patient, values of several seeds per case",
@@ -71,13 +71,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def wilcoxon_test(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float:
+def wilcoxon_test(differences: Values, clusters: Sequence[Hashable] | None = None) -> float:
     """Wilcoxon signed-rank test over patients, two-sided; p = 1 where every difference is 0."""
     d = cluster_means(differences, clusters)
     return float(stats.wilcoxon(d).pvalue) if d.any() else 1.0
 
 
-def effect_size(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float | None:
+def effect_size(differences: Values, clusters: Sequence[Hashable] | None = None) -> float | None:
     """Cohen's d for pairs: mean(d) / sd(d) over patients; None for fewer than two or differences that do not vary."""
     d = cluster_means(differences, clusters)
     spread = _sd(d)
@@ -85,7 +85,7 @@ def effect_size(differences: Sequence[float], clusters: Sequence[Hashable] | Non
 
 
 def equivalence_test(
-    differences: Sequence[float], margin: float, clusters: Sequence[Hashable] | None = None, level: float = 0.05
+    differences: Values, margin: float, clusters: Sequence[Hashable] | None = None, level: float = 0.05
 ) -> Equivalence | None:
     """Test that two methods differ by less than a margin: two one-sided t tests (TOST, Schuirmann 1987).
 
@@ -121,7 +121,7 @@ def equivalence_test(
     return Equivalence(float(p), float(mean - half), float(mean + half))
 
 
-def false_claim_probability(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float | None:
+def false_claim_probability(differences: Values, clusters: Sequence[Hashable] | None = None) -> float | None:
     """Probability that the claim "the first method is better" is false: Phi(-mean(d) sqrt(n) / sd(d)).
 
     That of a true mean difference <= 0 under the paired normal model with a flat prior (after Christodoulou et al.,

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -112,11 +113,12 @@ def _draw(case: Case, row: Row, structure: Structure, settings: EvaluationSettin
         across = [other for other in (0, 1, 2) if other != axis]
         if min(ras[0].shape[other] for other in across) < 2 and ras[0].ndim == 3 and shape.min() == 1:
             continue
-        k = _slice_of_largest_error(*ras[:2], axis)
+        k = _slice_of_largest_error(ras[0], ras[1], axis)
         own = source[axis]
         flipped = orientation[own, 1] < 0
         number = offset[own] + (arrays[0].shape[own] - 1 - k if flipped else k)
-        rgb = _color(*(np.take(array, k, axis) for array in ras), window=_window(ras[2]))
+        own_slice, truth, grey = (np.take(array, k, axis) for array in ras)
+        rgb = _color(own_slice, truth, grey, _window(ras[2]))
         rgb = _isotropic(rgb, [spacing_mm[source[other]] for other in across])
         caption = f"{name}, slice {number + 1} of {shape[own]}"
         text = f"{name} slice of {case.name}: errors of {structure.name}"
@@ -176,5 +178,6 @@ def _isotropic(rgb: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
 
 def _png(rgb: np.ndarray) -> str:
     file = io.BytesIO()
-    imsave(file, np.ascontiguousarray(rgb), format="png", metadata={"Software": None})
+    without: dict[str, Any] = {"Software": None}  # None leaves the entry out
+    imsave(file, np.ascontiguousarray(rgb), format="png", metadata=without)
     return base64.b64encode(file.getvalue()).decode()

@@ -5,12 +5,12 @@ import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from ..measure import Row
 from ..metric_info import metric
@@ -18,7 +18,7 @@ from ..metric_info import metric
 # Okabe and Ito's colors, which people with any color vision can tell apart.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GRAY = "#555555"
-STYLE = {
+STYLE: Any = {  # Matplotlib types its keys one by one
     "svg.fonttype": "none",
     "svg.hashsalt": "regionwise",
     "font.family": "sans-serif",
@@ -45,7 +45,7 @@ def box_plot(rows: Sequence[Row], name: str) -> str:
         for place, structure in enumerate(names):
             own = [row for row in rows if row["structure"] == structure]
             values = [row[name] for row in own]
-            lines = {part: {"color": GRAY} for part in ("boxprops", "whiskerprops", "capprops")}
+            lines: dict[str, Any] = {part: {"color": GRAY} for part in ("boxprops", "whiskerprops", "capprops")}
             median = {"color": "black", "linewidth": 1.6}
             axes.boxplot(
                 values,
@@ -117,7 +117,8 @@ def reliability_diagram(title: str, pooled: Mapping[str, Any]) -> str:
         return _svg(axes.figure, f"Reliability diagram of {title}")
 
 
-def _points(axes: Axes, rows: Sequence[Row], x: Sequence[float], y: Sequence[float], color: str) -> None:
+def _points(axes: Axes, rows: Sequence[Row], x: Sequence[float], y: Sequence[float] | np.ndarray, color: str) -> None:
+    style: dict[str, Any]
     measured = np.array([row["status"] == "TP" for row in rows], bool)
     links = np.array([f"#{anchor(str(row['case']))}" for row in rows])
     for chosen, style in ((measured, {"marker": "o", "alpha": 0.55}), (~measured, {"marker": "X", "linewidths": 0.3})):
@@ -142,10 +143,10 @@ def _axes(height: float) -> Axes:
     return Figure(figsize=(WIDTH_INCHES, height), layout="constrained").add_subplot()
 
 
-def _svg(figure: Figure, description: str) -> str:
+def _svg(figure: Figure | SubFigure, description: str) -> str:
     """Return a figure as an SVG element that scales with its column and whose ids are its own in the page."""
     file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    cast(Figure, figure).savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
