@@ -114,6 +114,7 @@ class TimeBudget:
 
     def __call__(self, engine: Engine) -> None:
         """Make this epoch the last one if another would exceed the budget."""
+        assert self.max_minutes is not None  # `attach` registers no other
         now_s = time.monotonic()
         self.longest_epoch_s = max(self.longest_epoch_s, now_s - self.epoch_started_s)
         self.epoch_started_s = now_s

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError, did_you_mean
 from ..cases_csv import TEXT
@@ -32,7 +33,7 @@ class Method:
 
     def values(self, key: Key, metric: str) -> list[float] | None:
         """Values of each seed; None if the metric does not apply to this structure."""
-        values = [run[key].get(metric) for run in self.runs]
+        values: list[Any] = [run[key].get(metric) for run in self.runs]
         return None if None in values else values
 
 

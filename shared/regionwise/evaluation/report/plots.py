@@ -118,10 +118,11 @@ def reliability_diagram(title: str, pooled: Mapping[str, Any]) -> str:
 
 
 def _points(axes: Axes, rows: Sequence[Row], x: Sequence[float], y: Sequence[float] | np.ndarray, color: str) -> None:
-    style: dict[str, Any]
+    seen: dict[str, Any] = {"marker": "o", "alpha": 0.55}
+    absent: dict[str, Any] = {"marker": "X", "linewidths": 0.3}
     measured = np.array([row["status"] == "TP" for row in rows], bool)
     links = np.array([f"#{anchor(str(row['case']))}" for row in rows])
-    for chosen, style in ((measured, {"marker": "o", "alpha": 0.55}), (~measured, {"marker": "X", "linewidths": 0.3})):
+    for chosen, style in ((measured, seen), (~measured, absent)):
         if chosen.any():
             dots = axes.scatter(
                 np.asarray(x)[chosen], np.asarray(y)[chosen], s=22, color=color, edgecolors="white", zorder=3, **style
