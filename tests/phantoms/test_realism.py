@@ -22,12 +22,12 @@ SIZES = {"acdc": 64, "kits": 64, "msd": None, "brats": 60}
 SUBJECTS = 24
 
 
-@pytest.fixture(scope="module", params=REAL)
+@pytest.fixture(scope="module", params=[*((dataset, "full") for dataset in REAL), ("acdc", "hard")], ids="-".join)
 def cases(request, tmp_path_factory):
     """Return the dataset's name, the labels of each case and the fields of view in mm."""
-    dataset = request.param
+    dataset, preset = request.param
     folder = tmp_path_factory.mktemp("full") / dataset
-    phantom(dataset, str(folder), subjects=SUBJECTS, size=SIZES[dataset])
+    phantom(dataset, str(folder), subjects=SUBJECTS, size=SIZES[dataset], preset=preset)
     volumes = [read_labels(case["label"]) for case in read_cases(dataset, folder)]
     fields_mm = np.array([np.multiply(volume.array.shape, volume.spacing_mm) for volume in volumes])
     return dataset, [to_classes(dataset, volume.array) for volume in volumes], fields_mm

@@ -202,6 +202,7 @@ def test_kits_has_two_kidneys_left_and_right(tmp_path):
     ("options", "message"),
     [
         (["--dataset", "adcc"], "Unknown dataset 'adcc'; did you mean 'acdc'?"),
+        (["--dataset", "kits", "--preset", "hard"], "The preset 'hard' exists for acdc only, found --dataset kits"),
         (["--dataset", "acdc", "--preset", "smal"], "Unknown preset 'smal'; did you mean 'small'?"),
         (["--dataset", "acdc", "--subjects", "0"], "expected subjects to be an integer >= 1, found 0"),
         (["--dataset", "acdc", "--size", "16"], "expected size to be an integer >= 32, found 16"),

@@ -21,8 +21,24 @@ class Look:
     lung: float
 
 
-def draw_look(rng: np.random.Generator) -> Look:
-    """Draw the signals of one scan. Fat may outshine blood, and liver and muscle look like myocardium."""
+def draw_look(rng: np.random.Generator, faint: bool = False) -> Look:
+    """Draw the signals of one scan. Fat may outshine blood, and liver and muscle look like myocardium.
+
+    Args:
+        rng: the source of randomness.
+        faint: whether blood is less bright, and little brighter than myocardium.
+    """
+    if faint:
+        blood = rng.uniform(0.5, 0.8)
+        return Look(
+            blood=blood,
+            right_blood=blood * rng.uniform(0.75, 1.05),
+            myocardium=blood * rng.uniform(0.5, 0.75),
+            fat=rng.uniform(0.8, 1.6),
+            liver=rng.uniform(0.3, 0.9),
+            muscle=rng.uniform(0.2, 0.5),
+            lung=rng.uniform(0.04, 0.2),
+        )
     blood = rng.uniform(0.7, 1.0)
     return Look(
         blood=blood,
@@ -36,7 +52,13 @@ def draw_look(rng: np.random.Generator) -> Look:
 
 
 def paint_thorax(
-    look: Look, heart: Heart, rng: np.random.Generator, u: np.ndarray, v: np.ndarray, t: float
+    look: Look,
+    heart: Heart,
+    rng: np.random.Generator,
+    u: np.ndarray,
+    v: np.ndarray,
+    t: float,
+    false_ventricles: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Paint the chest without the heart: body wall, lungs, mediastinum, spine, liver, spleen and stomach.
 
@@ -47,6 +69,7 @@ def paint_thorax(
         u: mm from the left ventricle's center toward the right ventricle, (rows, columns); the chest's front.
         v: mm across that, (rows, columns).
         t: position along the heart's axis, 0 at its base and 1 at its apex.
+        false_ventricles: how many at least, and fewer than how many, cavities with a wall look like the left ventricle.
 
     Returns:
         the signal, float64 (rows, columns); 0 is air.
@@ -56,6 +79,8 @@ def paint_thorax(
     _vessels(signal, look, rng, u, v, t, depth)
     _mediastinum(signal, look, heart, rng, u, v, back)
     _abdomen(signal, look, heart, rng, u, v, t, depth)
+    if false_ventricles:
+        _false_ventricles(signal, look, heart, rng, u, v, depth, false_ventricles)
     _arms(signal, look, rng, u, v, depth)
     return signal
 
@@ -135,6 +160,27 @@ def _abdomen(
         axes, wall = rng.uniform(12, 34, 2), rng.uniform(3, 11)
         signal[ellipse(u, v, center, axes + wall) & inside] = look.myocardium
         signal[ellipse(u, v, center, axes) & inside] = rng.uniform(0.3, 1.05) * look.blood
+
+
+def _false_ventricles(
+    signal: np.ndarray,
+    look: Look,
+    heart: Heart,
+    rng: np.random.Generator,
+    u: np.ndarray,
+    v: np.ndarray,
+    depth: np.ndarray,
+    count: tuple[int, int],
+) -> None:
+    """Paint cavities of blood within walls, as large as the left ventricle: only their place tells them apart."""
+    inside = depth > 22
+    for _ in range(rng.integers(*count)):
+        angle, distance = rng.uniform(0, 2 * np.pi), 0.8 * heart.reach + rng.uniform(20, 85)
+        center = distance * np.cos(angle), distance * np.sin(angle)
+        axes = heart.cavity * rng.uniform(0.6, 1.05) * rng.uniform(0.9, 1.1, 2)
+        wall = heart.wall * rng.uniform(0.7, 1.2)
+        for margin, tissue in ((wall + 4, 0.75 * look.fat), (wall, look.myocardium), (0, look.blood)):
+            signal[ellipse(u, v, center, axes + margin) & inside] = tissue
 
 
 def _arms(

@@ -9,7 +9,7 @@ from ..files import atomic_folder
 from . import acdc, brats, kits, msd
 
 PHANTOMS = {"acdc": acdc, "brats": brats, "kits": kits, "msd": msd}
-PRESETS = "full", "small"
+PRESETS = "full", "small", "hard"
 
 
 def phantom(
@@ -27,7 +27,8 @@ def phantom(
         seed: the same seed gives the same files, byte by byte; a subject does not depend on how many there are.
         size: voxels along the longer in-plane axis, at an unchanged field of view (a default per dataset).
         preset: ``full`` has the field of view, the grid and the class fractions of the real dataset; ``small``, for
-            tests of seconds, has a coarse grid, and in ACDC a close-up of the heart.
+            tests of seconds, has a coarse grid, and in ACDC a close-up of the heart; ``hard``, ACDC only, adds cavities
+            that look like the left ventricle, faint walls and textured tissue.
 
     Raises:
         InputError: If the dataset or the preset is unknown, a number is out of range, or ``out`` is not empty.
@@ -36,6 +37,8 @@ def phantom(
         raise InputError(f"Unknown dataset '{dataset}'; {did_you_mean(dataset, PHANTOMS)}")
     if preset not in PRESETS:
         raise InputError(f"Unknown preset '{preset}'; {did_you_mean(preset, PRESETS)}")
+    if preset == "hard" and dataset != "acdc":
+        raise InputError(f"The preset 'hard' exists for acdc only, found --dataset {dataset}; choose full or small")
     for name, value, lowest in (("subjects", subjects, 1), ("seed", seed, 0), ("size", size, 32)):
         if value is None and name == "size":
             continue
