@@ -124,6 +124,11 @@ def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path):
     [
         (b"{", r"a\.json is not JSON \(Expecting property name .*\); download it again"),
         (b"\xff\xfe", r"a\.json is not JSON \('utf-8' codec .*\); download it again"),
+        (
+            b'{"a": {"b": 1, "b": 1}}',
+            r"a\.json is not JSON \(the key 'b' is there twice in one object\); download it again",
+        ),
+        (b"[1, -Infinity]", r"a\.json is not JSON \(-Infinity is no number of JSON; use null\); download it again"),
         (b"[" * 100_000, r"a\.json is not JSON \(maximum recursion depth exceeded.*\); download it again"),
         (None, r"expected a JSON file at .*a\.json, not found; download it again"),
     ],

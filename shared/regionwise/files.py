@@ -18,6 +18,24 @@ _STALE_SECONDS = 24 * 3600  # of what another machine left, whose processes cann
 _cleaned: set[Path] = set()
 
 
+def parse_json(text: str) -> Any:
+    """Parse JSON that every reader reads alike.
+
+    Rejected beside what is not JSON: a key twice in one object, of which some readers take the first and some the last,
+    and NaN and infinity, which JSON does not have.
+
+    Raises:
+        ValueError: If the text is rejected.
+        RecursionError: If it is nested too deep.
+
+    Examples:
+        >>> parse_json('{"epochs": 1, "epochs": 2}')
+        Traceback (most recent call last):
+        ValueError: the key 'epochs' is there twice in one object
+    """
+    return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_number)
+
+
 def read_json(path: str | os.PathLike, hint: str = "") -> Any:
     """Read a JSON file.
 
@@ -26,15 +44,28 @@ def read_json(path: str | os.PathLike, hint: str = "") -> Any:
         hint: what to do about a bad one, for the message.
 
     Raises:
-        InputError: If it is missing, or not JSON in UTF-8.
+        InputError: If it is missing, not in UTF-8, or rejected by `parse_json`.
     """
     path, ending = Path(path), f"; {hint}" if hint else ""
     if not path.is_file():
         raise InputError(f"expected a JSON file at {path}, not found{ending}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON ({str(error).splitlines()[0]}){ending}") from error
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key[:80]!a} is there twice in one object")
+        found[key] = value
+    return found
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON; use null")
 
 
 def content_digest(path: str | os.PathLike) -> str:
@@ -112,6 +143,26 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
         ValueError: If ``content`` holds NaN or infinity, which JSON cannot express; use None.
     """
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def find_write_problem(folder: Path, option: str) -> str:
+    """Return why a folder cannot be written to, or made, without making it ("" if it can).
+
+    Args:
+        folder: the folder.
+        option: what named it, for the message.
+    """
+    place = folder
+    try:
+        while not place.exists() and place != place.parent:
+            if place.is_symlink():
+                return f"expected a folder to write to as {option}, found a broken link at {place}"
+            place = place.parent
+    except OSError as error:  # a name that no file system takes
+        return f"expected a folder to write to as {option}, found {str(folder)[:80]!r}: {error.strerror}"
+    if not place.is_dir():
+        return f"expected a folder to write to as {option}, found a file at {place}"
+    return "" if os.access(place, os.W_OK | os.X_OK) else f"cannot write to {place}: it is read-only"
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:

@@ -1,6 +1,7 @@
 """One test for each way in which a configuration can be wrong."""
 
 import json
+import re
 
 import pytest
 from regionwise.bundle.lint import find_problems, lint
@@ -44,9 +45,33 @@ def test_a_missing_file_names_the_one_that_was_meant(config):
     assert problem.endswith("trian.json, not found; did you mean 'train.json'? choices: train.json")
 
 
-def test_what_is_no_json(config):
-    (problem,) = find_problems([config("{'epochs': 5}")], {})
-    assert "train.json is not JSON (Expecting property name" in problem
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{'epochs': 5}", "train.json is not JSON (Expecting property name"),
+        ('{"epochs": 5, "epochs": 6}', "train.json is not JSON (the key 'epochs' is there twice in one object)"),
+        ('{"learning_rate": NaN}', "train.json is not JSON (NaN is no number of JSON; use null)"),
+        ('{"a":' * 50_000, "train.json is not JSON (maximum recursion depth exceeded"),
+        ("[]", "expected ids and values in "),
+    ],
+)
+def test_what_is_no_json(config, text, message):
+    (problem,) = find_problems([config(text)], {})
+    assert message in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train.txt", b"{}", r"expected a config file that ends in \.json or \.yaml, found .*train\.txt"),
+        ("train.yaml", b"{:", r"train\.yaml cannot be read: "),
+        ("train.yaml", b"- 5", r"expected ids and values in .*train\.yaml, found list"),
+    ],
+)
+def test_what_is_no_configuration(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    (problem,) = find_problems([str(tmp_path / name)], {})
+    assert re.search(message, problem)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +86,12 @@ def test_what_is_no_json(config):
 def test_an_override_of_what_is_not_there(config, key, suggestion):
     path = config()
     assert find_problems([path], {key: 3}) == [f"Unknown id '{key}' in {path}; {suggestion}"]
+
+
+def test_a_name_where_a_list_has_numbers(config):
+    path = config('{"sizes": [1, 2]}')
+    (problem,) = find_problems([path], {"sizes#first": 3})
+    assert problem.startswith(f"Unknown id 'sizes#first' in {path}; ")
 
 
 @pytest.mark.parametrize(

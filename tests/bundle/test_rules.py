@@ -16,7 +16,7 @@ BAD_VALUES = {
     "section": [3, ""],
     "fold": [-1],
     "folds": [1],
-    "epochs": [0, -3, 1.5, "ten", True, None],
+    "epochs": [0, -3, 1.5, "ten", True, None, {"a": 1}],
     "iterations_per_epoch": [0],
     "val_interval": [0],
     "learning_rate": [0, -1e-4, "fast", float("nan"), float("inf"), True],
@@ -30,7 +30,7 @@ BAD_VALUES = {
     "resume": ["yes", 1],
     "max_minutes": [0, -1, "soon"],
     "patience": [0, 1.5],
-    "on_collapse": ["ignore", None, True],
+    "on_collapse": ["ignore", None, True, {"a": 1}],
     "gradient_signs": ["often"],
     "num_classes": ["abc", 1, 300],
     "slice_axis": [7, -1, "abc", True, 1.0],
@@ -61,6 +61,18 @@ def test_a_value_of_the_wrong_kind_or_out_of_range(name):
     for value in BAD_VALUES[name]:
         problems = find_value_problems({name: value})
         assert problems == [f"expected --{name} to be {RULES[name][0]}, found {value!r}"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_done(tmp_path):
+    (tmp_path / "file").touch()
+    for name in ("output_dir", "cache_dir"):
+        for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+            expected = f"expected a folder to write to as --{name}, found a file at {tmp_path / 'file'}"
+            assert find_value_problems({name: str(folder)}) == [expected]
+        (problem,) = find_value_problems({name: "x" * 300})
+        assert problem == f"expected a folder to write to as --{name}, found '{'x' * 80}': File name too long"
+    assert find_value_problems({"output_dir": str(tmp_path / "new" / "folder")}) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
 GOOD_VALUES = {

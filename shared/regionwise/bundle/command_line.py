@@ -1,6 +1,5 @@
 """Parse the command line of MONAI's bundle runner: config files, run id and overrides."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 from fire.parser import DefaultParseValue
 
 from ..errors import InputError
+from ..files import read_json
 
 RUNNER_ARGUMENTS = {
     "run_id", "init_id", "final_id", "meta_file", "config_file", "logging_file", "tracking", "args_file",
@@ -81,10 +81,7 @@ def _read_arguments(path: Any) -> Mapping[str, Any]:
         raise InputError(f"expected a file of arguments at {file} (--args_file), not found")
     if file.suffix != ".json":
         return {}
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file} is not JSON ({error}); --args_file takes a run's network.json") from error
+    content = read_json(file, "--args_file takes a run's network.json")
     if not isinstance(content, Mapping):
         raise InputError(f"expected ids and values in {file} (--args_file), found a {type(content).__name__}")
     return content

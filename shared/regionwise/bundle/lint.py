@@ -1,13 +1,13 @@
 """Check a bundle's configuration before anything heavy is built."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from monai.bundle import ConfigParser
 
-from ..errors import did_you_mean
+from ..errors import InputError, did_you_mean
+from ..files import read_json
 from .contradictions import find_contradictions
 from .moved import MOVED_IDS
 from .references import find_expression_problems, find_reference_problems
@@ -56,10 +56,11 @@ def find_problems(config_files: Sequence[str], overrides: Mapping[str, Any], run
     if metadata.is_file():
         parser.read_meta(str(metadata))
     names = ", ".join(map(str, config_files))
-    problems = [_unknown_id(parser, key, names) for key in overrides if key not in parser]
-    if run_id is not None and run_id not in parser:
+    known = {key: value for key, value in overrides.items() if _has(parser, key)}
+    problems = [_unknown_id(parser, key, names) for key in overrides if key not in known]
+    if run_id is not None and not _has(parser, run_id):
         problems.append(f"Unknown id '{run_id}' to run in {names}; try run")
-    parser.update(pairs={key: value for key, value in overrides.items() if key in parser})
+    parser.update(pairs=known)
     try:
         parser.resolve_macro_and_relative_ids()
     except Exception as error:  # noqa: BLE001 (a macro reads any file; MONAI and its parts raise as they like)
@@ -75,6 +76,13 @@ def find_problems(config_files: Sequence[str], overrides: Mapping[str, Any], run
     return problems
 
 
+def _has(parser: ConfigParser, key: str) -> bool:
+    try:
+        return key in parser
+    except ValueError:  # a name where a list has numbers
+        return False
+
+
 def _unknown_id(parser: ConfigParser, key: str, names: str) -> str:
     if key in MOVED_IDS:
         return f"Unknown id '{key}' in {names}; now: {MOVED_IDS[key]}"
@@ -85,19 +93,23 @@ def _unreadable(path: Path) -> str:
     if not path.is_file():
         there = sorted(file.name for file in path.parent.glob("*.json")) if path.parent.is_dir() else []
         return f"expected a config file at {path}, not found; {did_you_mean(path.name, there)}"
-    if path.suffix == ".json":
-        try:
-            json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            return f"{path} is not JSON ({error})"
-    return ""
+    if path.suffix.lower() not in (".json", ".yaml", ".yml"):
+        return f"expected a config file that ends in .json or .yaml, found {path}"
+    try:
+        content = read_json(path) if path.suffix.lower() == ".json" else ConfigParser.load_config_file(path)
+    except InputError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 (PyYAML, which may not be there, raises as it likes)
+        return f"{path} cannot be read: {first_line(error)}"
+    return "" if isinstance(content, Mapping) else f"expected ids and values in {path}, found {type(content).__name__}"
 
 
 def _siblings(parser: ConfigParser, key: str) -> list[str]:
     """Return the ids at the level where ``key`` would stand."""
     parent, found, _ = key.replace("::", "#").rpartition("#")
-    level = parser.get(parent) if found and parent in parser else parser.get()
+    nested = bool(found) and _has(parser, parent)
+    level = parser.get(parent) if nested else parser.get()
     if not isinstance(level, Mapping):
         return []
-    prefix = f"{parent}#" if found and parent in parser else ""
+    prefix = f"{parent}#" if nested else ""
     return [prefix + name for name in level if not name.startswith("_")]

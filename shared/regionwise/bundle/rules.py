@@ -10,8 +10,9 @@ from ..data.patches import DISTANCES
 from ..errors import InputError
 from ..evaluation.settings import PROTOCOLS
 from ..evaluation.structures import REGIONS
+from ..files import find_write_problem
 from ..losses import make_loss
-from ..options import as_flag, find_path_problem
+from ..options import as_flag, as_path, find_path_problem
 
 Check = Callable[[Any], bool]
 
@@ -158,18 +159,28 @@ def find_value_problems(config: Mapping) -> list[str]:
             continue
         if not fits(config[name]):
             problems.append(f"expected --{name} to be {expected}, found {config[name]!r}")
-    return problems + _find_loss_problems(config)
+    return problems + _find_folder_problems(config) + _find_loss_problems(config)
 
 
 def is_computed(value: Any) -> bool:
     """Return whether a value is a component, a reference or an expression, known only at run time."""
-    return isinstance(value, Mapping) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
+    if isinstance(value, Mapping):
+        return "_target_" in value
+    return isinstance(value, str) and value.startswith(("$", "@", "%"))
 
 
 def given_value(config: Mapping, name: str) -> Any:
     """Return the value of an id; None if it has none or it is known only at run time."""
     value = config.get(name, None)
     return None if is_computed(value) else value
+
+
+def _find_folder_problems(config: Mapping) -> list[str]:
+    """Return what is wrong with the folders to write to, which is else seen after the data were preprocessed."""
+    given = {name: given_value(config, name) for name in ("output_dir", "cache_dir")}
+    paths = {name: as_path(value) for name, value in given.items() if value is not None and _is_path(value)}
+    problems = [find_write_problem(path, f"--{name}") for name, path in paths.items()]
+    return [problem for problem in problems if problem]
 
 
 def _find_loss_problems(config: Mapping) -> list[str]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import atomic_path
+from ..files import atomic_path, find_write_problem
 
 
 def as_folder(out: str | os.PathLike | None, command: str) -> Path:
@@ -26,15 +26,9 @@ def check_writable(out: Path) -> None:
     Raises:
         InputError: If it, or what it would be made in, is a file or read-only.
     """
-    place = out
-    while not place.exists() and place != place.parent:
-        if place.is_symlink():
-            raise InputError(f"expected a folder to write to as --out, found a broken link at {place}")
-        place = place.parent
-    if not place.is_dir():
-        raise InputError(f"expected a folder to write to as --out, found a file at {place}")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write to {place}: it is read-only")
+    problem = find_write_problem(out, "--out")
+    if problem:
+        raise InputError(problem)
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bool = False) -> None:

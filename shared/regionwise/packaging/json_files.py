@@ -1,42 +1,35 @@
 """Strict JSON of a packed bundle: only what all readers read alike."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from ..errors import InputError
-from .names import as_shown
+from ..files import parse_json
 
 LARGEST_JSON_BYTES = 4 * 2**20
 DEEPEST = 40
 
 
-class _Twice(ValueError):
-    """A key that an object holds twice."""
-
-
 def read_json(path: str, content: bytes) -> Any:
     r"""Parse a JSON file of a bundle strictly.
 
-    Rejected is what readers read differently: duplicate keys (some take the first, some the last), and
-    characters beyond ASCII, which MONAI decodes by the locale of the machine (JSON can write them as ``\u00e9``).
+    Rejected is what readers read differently: see `regionwise.files.parse_json`, and characters beyond ASCII, which
+    MONAI decodes by the locale of the machine (JSON can write them as ``\u00e9``).
 
     Args:
         path: inside the bundle, for messages.
         content: the file.
 
     Raises:
-        InputError: If it is not JSON, too large or too deep, or has a duplicate key or a character beyond ASCII.
+        InputError: If it is rejected, too large, too deep or not ASCII.
     """
     if len(content) > LARGEST_JSON_BYTES:
         raise InputError(f"{path} is larger than {LARGEST_JSON_BYTES // 2**20} MiB; configurations are small")
     if not content.isascii():
         raise InputError(f"{path} holds characters beyond ASCII; write them as \\uXXXX, so that all read the same")
     try:
-        config = json.loads(content.decode("ascii"), object_pairs_hook=_unique)
+        config = parse_json(content.decode("ascii"))
         depth = max(depth for _, _, depth in walk(config))
-    except _Twice as error:
-        raise InputError(f"{path} holds the key {error} twice in one object") from error
     except RecursionError as error:
         raise InputError(f"{path} is nested more than {DEEPEST} deep") from error
     except ValueError as error:
@@ -44,13 +37,6 @@ def read_json(path: str, content: bytes) -> Any:
     if depth > DEEPEST:
         raise InputError(f"{path} is nested more than {DEEPEST} deep")
     return config
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) < len(keys):
-        raise _Twice(as_shown(next(key for key in keys if keys.count(key) > 1)))
-    return dict(pairs)
 
 
 def walk(config: Any) -> Iterator[tuple[tuple[str, ...], Any, int]]:
