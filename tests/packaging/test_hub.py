@@ -160,10 +160,11 @@ def test_what_the_hub_refuses_is_one_line(hub, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_no_network_is_one_line(hub, packed_zip, monkeypatch, tmp_path):
-    """huggingface_hub 1.0 raises the errors of httpx, which are no OSError."""
+@pytest.mark.parametrize("client", ["httpx", "httpx2"])
+def test_no_network_is_one_line(client, hub, packed_zip, monkeypatch, tmp_path):
+    """huggingface_hub raises the errors of its HTTP client, which are no OSError."""
     httpx = SimpleNamespace(HTTPError=type("HTTPError", (Exception,), {}))
-    monkeypatch.setitem(sys.modules, "httpx", httpx)
+    monkeypatch.setitem(sys.modules, client, httpx)
 
     def fail(*_, **__):
         raise httpx.HTTPError("[Errno -2] Name or service not known")

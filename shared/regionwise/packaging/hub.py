@@ -125,9 +125,8 @@ def _hub_errors(hub: ModuleType, repository: str) -> Iterator[None]:
 
 
 def _http_errors() -> tuple[type[Exception], ...]:
-    """Return the errors that huggingface_hub 1.0 passes on without a network; earlier versions raise an OSError."""
-    httpx = sys.modules.get("httpx")
-    return () if httpx is None else (httpx.HTTPError,)
+    """Return the errors that huggingface_hub 1 (httpx) and 2 (httpx2) pass on; earlier versions raise an OSError."""
+    return tuple(sys.modules[name].HTTPError for name in ("httpx", "httpx2") if name in sys.modules)
 
 
 def _has_version(hub: ModuleType, repository: str, version: str) -> bool:
