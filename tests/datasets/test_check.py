@@ -1,4 +1,5 @@
 import gzip
+import json
 import shutil
 import struct
 
@@ -6,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from regionwise.cli import main
+from regionwise.datasets import datalist
 from regionwise.datasets.check import check, describe_empty, find_case_problems
 from regionwise.errors import InputError
 from regionwise.nifti import Volume, write_volume
@@ -197,6 +199,65 @@ def test_a_scan_under_two_subjects_is_an_error(dataset, capsys):
     errors = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error: ")]
     assert len(errors) == 2, "one line per phase"
     assert all("expected one scan per subject, found the same voxels in" in line for line in errors)
+
+
+@pytest.fixture
+def four(tmp_path):
+    phantom("acdc", str(tmp_path / "four"), subjects=4, size=32, preset="small")
+    return tmp_path / "four"
+
+
+def test_a_split_without_the_subjects_with_errors(four, tmp_path, capsys):
+    scan = next((four / "patient001").glob("*_frame??.nii.gz"))
+    scan.write_bytes(scan.read_bytes()[:100])
+    next((four / "patient002").glob("*_gt.nii.gz")).unlink()
+    path = tmp_path / "good.json"
+    assert check("acdc", str(four), skip_bad=str(path)) == 1, "the errors are errors all the same"
+    out = capsys.readouterr().out
+    assert out.count("error: ") == 2
+    assert out.splitlines()[-1] == f"{path}: 1 train, 1 val; use them with --split {path}"
+    assert json.loads(path.read_text()) == {"train": ["patient004"], "val": ["patient003"]}
+    for section, subject in (("train", "patient004"), ("val", "patient003")):
+        cases = datalist("acdc", four, section, split=str(path))
+        assert {case["subject_id"] for case in cases} == {subject}, "what the split leaves out may be incomplete"
+    with pytest.raises(InputError, match=r"the ..? label of patient002 is missing"):
+        datalist("acdc", four, "train")
+    path.write_text(json.dumps({"train": ["patient002"], "val": ["patient003"]}))
+    with pytest.raises(InputError, match=r"the ..? label of patient002 is missing"):
+        datalist("acdc", four, "train", split=str(path))
+
+
+def test_the_later_of_two_equal_subjects_is_left_out(four, tmp_path):
+    twin = shutil.copytree(four / "patient002", four / "patient006")
+    for path in twin.glob("patient002*"):
+        path.rename(path.with_name(path.name.replace("patient002", "patient006")))
+    assert check("acdc", str(four), skip_bad=str(tmp_path / "good.json")) == 1
+    assert json.loads((tmp_path / "good.json").read_text())["train"] == ["patient002", "patient004"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"skip_bad": "there.json"}, r"there\.json exists; pass another --skip_bad FILE"),
+        ({"skip_bad": "good.json", "split": "papre"}, "expected split to be 'paper', 'kfold' or a JSON file"),
+        ({"split": "kfold"}, "--split, --fold, --folds and --seed are of a split to write"),
+        ({"fold": 1}, "pass --skip_bad FILE, too"),
+    ],
+)
+def test_a_split_that_cannot_be_written_is_said_at_once(dataset, tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.json").write_text("{}")
+    monkeypatch.setattr("regionwise.datasets.check.check_case", None)
+    with pytest.raises(InputError, match=message):
+        check("acdc", str(dataset), **options)
+
+
+def test_no_split_is_written_where_a_side_has_errors_only(dataset, tmp_path):
+    scan, _ = first_case(dataset)
+    scan.write_bytes(b"x")
+    with pytest.raises(InputError, match=r"every subject of val has errors; .*good\.json is not written"):
+        check("acdc", str(dataset), skip_bad=str(tmp_path / "good.json"))
+    assert not (tmp_path / "good.json").exists()
 
 
 def test_no_bad_file_hides_the_others(dataset, capsys):

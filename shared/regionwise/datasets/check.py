@@ -1,21 +1,33 @@
 """Check a whole dataset before training: ``python -m regionwise check``."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from ..errors import InputError
-from ..files import content_digest
+from ..files import content_digest, write_json
 from ..geometry import find_grid_problems, find_value_problems
 from ..nifti import Volume, read_image, read_labels
 from .case import Case
-from .registry import find_reader, find_subjects, to_classes
+from .registry import find_readable_cases, find_reader, find_subjects, to_classes
+from .splits import split_cases
 
 
-def check(dataset: str, dir: str, subset: str | None = None, strict: bool = False) -> int:
+def check(
+    dataset: str,
+    dir: str,
+    subset: str | None = None,
+    strict: bool = False,
+    skip_bad: str | None = None,
+    split: str | None = None,
+    fold: int = 0,
+    folds: int = 4,
+    seed: int = 0,
+) -> int:
     """Read every file of a dataset and print one line per finding, then the totals.
 
     Errors would break or silently spoil training: a missing or damaged file, shapes or affines that differ
@@ -28,17 +40,27 @@ def check(dataset: str, dir: str, subset: str | None = None, strict: bool = Fals
         dir: the dataset's folder, as downloaded.
         subset: for brats, HGG, LGG or all.
         strict: count notes as errors.
+        skip_bad: JSON file to write the split without the subjects with errors to; training and evaluation use the
+            others with ``--split FILE``.
+        split: with ``skip_bad``, the split to leave them out of: paper, kfold or a JSON file; by default the dataset's
+            own.
+        fold: fold of kfold.
+        folds: number of folds of kfold.
+        seed: seed of kfold.
 
     Returns:
         The exit status: 1 if there are errors, else 0.
 
     Raises:
-        InputError: If the dataset is unknown or the folder has another layout.
+        InputError: If the dataset is unknown, the folder has another layout, or the split leaves no subject on a side.
     """
     reader = find_reader(dataset)
     subjects = find_subjects(dataset, dir, subset)
+    options = {"split": split, "fold": fold, "folds": folds, "seed": seed}
+    sides = _split_to_write(dataset, dir, subset, skip_bad, options)
     counts = {"error": 0, "note": 0}
-    cases, seen = 0, []
+    seen: list[Case] = []
+    bad: set[str] = set()
 
     def report(kind: str, finding: str) -> None:
         counts[kind] += 1
@@ -52,15 +74,19 @@ def check(dataset: str, dir: str, subset: str | None = None, strict: bool = Fals
             report("error", str(error))
             continue
         for case in subject_cases:
-            cases += 1
             seen.append(case)
             errors, notes = check_case(dataset, case)
+            if errors or (strict and notes):
+                bad.add(case["subject_id"])
             for kind, findings in (("error", errors), ("note", notes)):
                 for finding in findings:
                     report(kind, finding)
-    for finding in find_duplicates(seen):
+    for subject_id, finding in find_duplicates(seen):
+        bad.add(subject_id)
         report("error", finding)
-    print(f"{cases} cases of {len(subjects)} subjects: {counts['error']} errors, {counts['note']} notes")
+    print(f"{len(seen)} cases of {len(subjects)} subjects: {counts['error']} errors, {counts['note']} notes")
+    if skip_bad is not None:
+        _write_split(skip_bad, sides, bad)
     return int(counts["error"] > 0 or (strict and counts["note"] > 0))
 
 
@@ -95,20 +121,51 @@ def check_case(dataset: str, case: Case) -> tuple[list[str], list[str]]:
     return errors + find_case_problems(scans, label, names), describe_empty(label, names)
 
 
-def find_duplicates(cases: Iterable[Case]) -> list[str]:
+def _split_to_write(
+    dataset: str, dir: str, subset: str | None, path: str | None, options: Mapping[str, Any]
+) -> dict[str, list[Case]]:
+    """Return the sides of the split to write, before anything is read that takes long."""
+    if path is None:
+        if options != {"split": None, "fold": 0, "folds": 4, "seed": 0}:
+            raise InputError("--split, --fold, --folds and --seed are of a split to write; pass --skip_bad FILE, too")
+        return {}
+    if Path(path).exists():
+        raise InputError(f"{path} exists; pass another --skip_bad FILE")
+    return split_cases(dataset, find_readable_cases(dataset, dir, subset)[0], **options)
+
+
+def _write_split(path: str, sides: Mapping[str, Sequence[Case]], bad: Collection[str]) -> None:
+    """Write the subjects of each side that are not bad."""
+    good = {
+        side: list(dict.fromkeys(case["subject_id"] for case in cases if case["subject_id"] not in bad))
+        for side, cases in sides.items()
+    }
+    empty = [side for side, subjects in good.items() if not subjects]
+    if empty:
+        raise InputError(f"every subject of {empty[0]} has errors; {path} is not written")
+    write_json(path, good)
+    counted = ", ".join(f"{len(subjects)} {side}" for side, subjects in good.items())
+    print(f"{path}: {counted}; use them with --split {path}")
+
+
+def find_duplicates(cases: Iterable[Case]) -> list[tuple[str, str]]:
     """List scans that occur under two subjects: a split would train and validate on the same patient.
 
     Args:
         cases: from `read_cases`; their (first) images are compared by checksum, and voxel by voxel
             where these agree.
+
+    Returns:
+        For each, the later subject and a line with both files.
     """
-    problems: list[str] = []
+    problems: list[tuple[str, str]] = []
     known: dict[str, tuple[str, str]] = {}
     for case in cases:
         path = case["image"] if isinstance(case["image"], str) else case["image"][0]
         twin = known.setdefault(content_digest(path), (case["subject_id"], path))
         if twin[0] != case["subject_id"] and _same_voxels(path, twin[1]):
-            problems.append(f"expected one scan per subject, found the same voxels in {twin[1]} and {path}; remove one")
+            problem = f"expected one scan per subject, found the same voxels in {twin[1]} and {path}; remove one"
+            problems.append((case["subject_id"], problem))
     return problems
 
 

@@ -1,6 +1,7 @@
 """Datasets by name: one function lists the cases of any of them."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -54,19 +55,33 @@ def read_cases(dataset: str, dataset_dir: str | os.PathLike | None, subset: str 
     Raises:
         InputError: If the dataset is unknown, the folder has another layout, or a file of a case is missing.
     """
+    cases, errors = find_readable_cases(dataset, dataset_dir, subset)
+    if errors:
+        raise incomplete_dataset(errors, dataset, dataset_dir)
+    return cases
+
+
+def find_readable_cases(
+    dataset: str, dataset_dir: str | os.PathLike | None, subset: str | None = None
+) -> tuple[list[Case], list[str]]:
+    """List the cases whose files exist, and a line for each subject that lacks one; see `read_cases`."""
     reader = find_reader(dataset)
-    cases, errors = [], []
+    cases: list[Case] = []
+    errors: list[str] = []
     for subject in find_subjects(dataset, dataset_dir, subset):
         try:
             cases.extend(reader.read_subject(subject))
         except InputError as error:
             errors.append(str(error))
-    if len(errors) > 1:
-        hint = f"python -m regionwise check --dataset {dataset} --dir {dataset_dir} lists them"
-        raise InputError(f"{errors[0]} (and {len(errors) - 1} more such cases: {hint})")
-    if errors:
-        raise InputError(errors[0])
-    return cases
+    return cases, errors
+
+
+def incomplete_dataset(errors: Sequence[str], dataset: str, dataset_dir: str | os.PathLike | None) -> InputError:
+    """Return the error for subjects that lack a file."""
+    if len(errors) == 1:
+        return InputError(errors[0])
+    hint = f"python -m regionwise check --dataset {dataset} --dir {dataset_dir} --skip_bad FILE leaves them out"
+    return InputError(f"{errors[0]} (and {len(errors) - 1} more such cases: {hint})")
 
 
 def to_classes(dataset: str, labels: np.ndarray) -> np.ndarray:

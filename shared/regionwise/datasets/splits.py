@@ -10,9 +10,11 @@ import numpy as np
 from ..errors import InputError, did_you_mean
 from ..files import read_json
 from .case import Case
-from .registry import find_reader, read_cases
+from .registry import find_readable_cases, find_reader, incomplete_dataset, read_cases
 
 SECTIONS = ("train", "val", "all")
+SPLITS = ("paper", "kfold")
+"""The splits that have a name; any other is a file."""
 
 
 def datalist(
@@ -38,12 +40,17 @@ def datalist(
         subset: as in `read_cases`.
 
     Raises:
-        InputError: If the section is unknown; also as in `read_cases` and `split_cases`.
+        InputError: If the section is unknown; also as in `read_cases` and `split_cases`. Of subjects that a split file
+            leaves out, files may be missing.
     """
     if section not in SECTIONS:
         raise InputError(f"Unknown section '{section}'; {did_you_mean(section, SECTIONS)}")
-    cases = read_cases(dataset, dataset_dir, subset)
-    return cases if section == "all" else split_cases(dataset, cases, split, fold, folds, seed)[section]
+    if section == "all":
+        return read_cases(dataset, dataset_dir, subset)
+    cases, errors = find_readable_cases(dataset, dataset_dir, subset)
+    if errors and (split in (None, *SPLITS) or _lacks(split, cases)):
+        raise incomplete_dataset(errors, dataset, dataset_dir)
+    return split_cases(dataset, cases, split, fold, folds, seed)[section]
 
 
 def split_cases(
@@ -93,6 +100,12 @@ def split_cases(
     return {side: [case for case in cases if case["subject_id"] in names] for side, names in sides.items()}
 
 
+def _lacks(path: str, cases: Sequence[Case]) -> bool:
+    """Return whether a split file names a subject that has no cases."""
+    named = {name for side in read_split(path) for name in side}
+    return not named <= {case["subject_id"] for case in cases}
+
+
 def _kfold(subjects: list[str], fold: int, folds: int, seed: int) -> tuple[list[str], list[str]]:
     for name, value, lowest in (("folds", folds, 2), ("fold", fold, 0), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
@@ -106,7 +119,12 @@ def _kfold(subjects: list[str], fold: int, folds: int, seed: int) -> tuple[list[
     return [subject for subject in subjects if subject not in val], sorted(val)
 
 
-def _from_file(path: str, subjects: list[str]) -> tuple[list[str], list[str]]:
+def read_split(path: str) -> tuple[list[str], list[str]]:
+    """Read the training and the validation subjects of a split file.
+
+    Raises:
+        InputError: If it is no file, or no JSON of the form ``{"train": [subject, ...], "val": [subject, ...]}``.
+    """
     if not Path(path).is_file():
         raise InputError(f"expected split to be 'paper', 'kfold' or a JSON file, found '{path}', which is no file")
     content = read_json(path)
@@ -114,6 +132,11 @@ def _from_file(path: str, subjects: list[str]) -> tuple[list[str], list[str]]:
     if not all(isinstance(side, list) and all(isinstance(name, str) for name in side) for side in sides):
         raise InputError(f'expected {{"train": [subjects], "val": [subjects]}} in the split file {path}')
     train, val = sides
+    return train, val
+
+
+def _from_file(path: str, subjects: list[str]) -> tuple[list[str], list[str]]:
+    train, val = read_split(path)
     unknown = sorted({*train, *val} - set(subjects))
     if unknown:
         near = did_you_mean(unknown[0], subjects) if len(subjects) <= 8 else f"subjects are like '{subjects[0]}'"
