@@ -115,6 +115,13 @@ def test_command_takes_a_single_slice(tmp_path, capsys):
     assert "0.0% of the voxels have more than one" in capsys.readouterr().out
 
 
+def test_command_takes_an_image_for_no_labels_before_it_computes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("regionwise.diagnostics.region_wise_map", None)
+    write_volume(tmp_path / "image.nii.gz", np.arange(1000, dtype=np.float32).reshape(10, 10, 10), np.eye(4))
+    assert main(["gradients", "--labels", str(tmp_path / "image.nii.gz"), "--output", str(tmp_path / "a.png")]) == 1
+    assert "expected labels 0 to 63 in " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -16,6 +16,9 @@ from .files import atomic_path
 from .maps import rectify, region_wise_map
 from .nifti import read_labels
 
+MOST_CLASSES = 64
+"""More classes than this are taken for the intensities of an image unless their number is given."""
+
 
 def logit_gradient(probabilities: np.ndarray, rw_map: np.ndarray) -> np.ndarray:
     """Gradient of a voxel's loss with respect to its logits, up to the factor 1/(N C).
@@ -146,11 +149,11 @@ def gradients(
         labels: a NIfTI label file, 2-D or 3-D; the map is made in mm, of the whole volume.
         kind: the map, see `regionwise.maps.region_wise_map`.
         output: the picture to write (.png, .pdf or .svg).
-        num_classes: the number of classes; by default the largest label + 1.
+        num_classes: the number of classes; by default the largest label + 1, up to 64.
         rectified: draw the rectified form of the map.
 
     Raises:
-        InputError: If a file cannot be read, or an argument is invalid.
+        InputError: If a file cannot be read, seems to be an image, or an argument is invalid.
     """
     volume = read_labels(labels)
     if Path(output).suffix not in (".png", ".pdf", ".svg"):
@@ -158,6 +161,11 @@ def gradients(
     array = volume.array.reshape(volume.array.shape[:3]) if volume.array.shape[3:] == (1,) else volume.array
     if num_classes is None:
         num_classes = int(array.max(initial=0)) + 1
+        if num_classes > MOST_CLASSES:
+            raise InputError(
+                f"expected labels 0 to {MOST_CLASSES - 1} in {labels}, found {num_classes - 1}; is it an image? "
+                f"For as many classes pass --num_classes {num_classes}"
+            )
     rw_map = region_wise_map(array, num_classes, kind, volume.spacing_mm[: array.ndim])
     rw_map = rectify(rw_map, array) if rectified else rw_map
     section, where = _section(array)
