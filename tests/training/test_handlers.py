@@ -7,7 +7,7 @@ import pytest
 import torch
 from ignite.engine import Events
 from monai.engines.utils import IterationEvents
-from monai.handlers import LrScheduleHandler
+from monai.handlers import LrScheduleHandler, MLFlowHandler
 from regionwise.errors import InputError
 from regionwise.training import (
     EarlyStopping,
@@ -195,6 +195,29 @@ def test_the_learning_rate_of_a_stopped_run_has_stepped_once_an_epoch():
     ]
     make_trainer(3, handlers, network, optimizer=optimizer).run()
     assert optimizer.param_groups[0]["lr"] == 0.25
+
+
+class Tracker(MLFlowHandler):
+    """MONAI's handler with a client that keeps what it is given."""
+
+    def __init__(self):
+        self.experiment_param, self.artifacts, self.logged = {"mine": 1}, (None,), {}
+
+    def start(self, engine):
+        self.logged |= self.experiment_param
+
+    def attach(self, engine):
+        engine.add_event_handler(Events.STARTED, self.start)
+
+
+def test_settings_and_records_go_to_mlflow(tmp_path):
+    """Its handler comes last, as ``--tracking mlflow`` puts it."""
+    tracker, settings = Tracker(), {"loss": "rrw", "seed": 0, "train#datalist#dataset": "msd"}
+    trainer = make_trainer(1, [RunRecord(tmp_path, {}, settings), tracker])
+    trainer.add_event_handler(Events.EPOCH_STARTED, lambda engine: engine.terminate())
+    trainer.run()
+    assert tracker.logged == {"dataset": "msd", "loss": "rrw", "seed": 0, "mine": 1}
+    assert tracker.artifacts == (str(tmp_path / "network.json"), str(tmp_path / "run.json"))
 
 
 def test_a_run_records_itself_before_it_trains(tmp_path):

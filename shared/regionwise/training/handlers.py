@@ -14,6 +14,7 @@ import torch
 from ignite import distributed as idist
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
+from monai.handlers import MLFlowHandler
 from monai.handlers import ValidationHandler as MonaiValidationHandler
 
 from .. import __version__
@@ -156,6 +157,7 @@ class RunRecord:
 
     ``network.json`` holds the ids that inference and evaluation must share with the training; the runner takes it as
     ``--args_file``. Attach it after `Checkpoints`: a run that is refused there does not overwrite the first record.
+    With ``--tracking mlflow``, the ids that users set are parameters of the MLflow run, and both files its artifacts.
 
     Args:
         folder: output folder.
@@ -172,7 +174,7 @@ class RunRecord:
             engine.add_event_handler(Events.STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Write both files."""
+        """Write both files, and have them tracked."""
         named = {key: value for key, value in self.settings.items() if "#" not in key}
         parts = {key: value for key, value in self.settings.items() if "#" in key}
         if "train#datalist#dataset" in parts:
@@ -181,3 +183,18 @@ class RunRecord:
         record = {**named, "network": self.network, "versions": versions, "settings": parts}
         write_json(self.folder / "network.json", self.network)
         write_json(self.folder / "run.json", record)
+        for tracker in find_trackers(engine):
+            # MLflow takes at most 100 parameters at once: those with a name of their own; all are in run.json.
+            tracker.experiment_param = {**named, **(tracker.experiment_param or {})}
+            files = [str(self.folder / name) for name in ("network.json", "run.json")]
+            tracker.artifacts = (*filter(None, tracker.artifacts), *files)
+
+
+def find_trackers(engine: Engine) -> list[MLFlowHandler]:
+    """Return the MLflow handlers of an engine, which ``--tracking mlflow`` adds after those of the configuration.
+
+    Ignite has no public way to list handlers.
+    """
+    called = [handler for handler, *_ in engine._event_handlers[Events.STARTED]]
+    owners = [getattr(handler, "__self__", None) for handler in called]
+    return [owner for owner in owners if isinstance(owner, MLFlowHandler)]
