@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import torch
 from regionwise.weights import load_checkpoint
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from .running import ROOT, arguments, config, environment, run_here, train_here, training
 
@@ -43,9 +44,23 @@ def losses(out):
     return [line.partition("  Dice")[0] for line in out.splitlines() if line.startswith("epoch ")]
 
 
+def steps(folder):
+    """Return the steps of each curve that TensorBoard shows of a run, in the order of its files."""
+    found = {}
+    for path in sorted(folder.glob("events*")):
+        events = EventAccumulator(str(path)).Reload()
+        for tag in events.Tags()["scalars"]:
+            found.setdefault(tag, []).extend(point.step for point in events.Scalars(tag))
+    return found
+
+
 def test_killed_and_resumed_equals_uninterrupted(trained, tmp_path):
     run = trained("acdc")
     whole = train_here("acdc", run.data, tmp_path / "whole", run.cache, **SETTINGS)
+    curves = steps(tmp_path / "whole")
+    assert curves["train_loss"] == [10, 20, 30, 40, 50], "iterations"
+    assert curves["mean_train_loss"] == curves["val_mean_dice"] == [1, 2], "epochs"
+    assert all(found == sorted(set(found)) for found in curves.values()), "no curve mixes the two"
     first = losses(kill_in_the_second_epoch(run.data, tmp_path / "part", run.cache))
     assert first == losses(whole.result.out)[:1]
     assert load_checkpoint(tmp_path / "part" / "last.pt")["epoch"] == 1
