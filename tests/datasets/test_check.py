@@ -201,6 +201,21 @@ def test_a_scan_under_two_subjects_is_an_error(dataset, capsys):
     assert all("expected one scan per subject, found the same voxels in" in line for line in errors)
 
 
+def test_an_orientation_of_its_own_is_a_note(dataset, capsys):
+    scan, label = first_case(dataset)
+    for path in (scan, label):
+        image = nib.load(path)
+        turned = image.as_reoriented(np.array([[0, -1], [1, -1], [2, 1]]))
+        write_volume(path, np.asarray(turned.dataobj), turned.affine)
+    own, usual = (
+        "".join(nib.aff2axcodes(nib.load(path).affine))
+        for path in (scan, *(dataset / "patient002").glob("*_frame01.nii.gz"))
+    )
+    assert check("acdc", str(dataset)) == 0
+    assert f"note: 1 scans are stored as {own}, 3 as {usual}, first {scan}\n" in capsys.readouterr().out
+    assert check("acdc", str(dataset), strict=True) == 1
+
+
 @pytest.fixture
 def four(tmp_path):
     phantom("acdc", str(tmp_path / "four"), subjects=4, size=32, preset="small")
@@ -278,9 +293,9 @@ def test_no_bad_file_hides_the_others(dataset, capsys):
 @pytest.mark.parametrize(
     ("dataset_name", "folder", "notes"),
     [
-        ("acdc", "sunnybrook_acdc_layout", 6),
+        ("acdc", "sunnybrook_acdc_layout", 7),
         ("brats", "msd_task01_crops", 0),
-        ("kits", "kits_layout_totalsegmentator", 1),
+        ("kits", "kits_layout_totalsegmentator", 2),
         ("msd", "msd_task04_hippocampus", 0),
     ],
 )

@@ -5,13 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 from tqdm import tqdm
 
 from ..errors import InputError
 from ..files import content_digest, write_json
 from ..geometry import find_grid_problems, find_value_problems
-from ..nifti import Volume, read_image, read_labels
+from ..nifti import Volume, read_header, read_image, read_labels
 from .case import Case
 from .registry import find_readable_cases, find_reader, find_subjects, to_classes
 from .splits import split_cases
@@ -32,8 +33,8 @@ def check(
 
     Errors would break or silently spoil training: a missing or damaged file, shapes or affines that differ
     within a case, labels outside the classes, shear, absurd spacing or units, NaN or infinity, an image without
-    contrast, one scan under two subjects. A class that is absent from a case is only a note: real
-    cases lack structures.
+    contrast, one scan under two subjects. Notes are a class that is absent from a case, since real cases lack
+    structures, and scans that are stored in an orientation of their own: networks see the axes as they are stored.
 
     Args:
         dataset: acdc, brats, kits or msd.
@@ -84,6 +85,8 @@ def check(
     for subject_id, finding in find_duplicates(seen):
         bad.add(subject_id)
         report("error", finding)
+    for finding in describe_orientations(seen):
+        report("note", finding)
     print(f"{len(seen)} cases of {len(subjects)} subjects: {counts['error']} errors, {counts['note']} notes")
     if skip_bad is not None:
         _write_split(skip_bad, sides, bad)
@@ -174,6 +177,27 @@ def _same_voxels(path: str, other: str) -> bool:
         return np.array_equal(read_image(path).array, read_image(other).array)
     except InputError:  # reported by `check_case`
         return False
+
+
+def describe_orientations(cases: Iterable[Case]) -> list[str]:
+    """Return a line for each orientation that is rarer than the most frequent one; see `nibabel.aff2axcodes`.
+
+    Args:
+        cases: from `read_cases`; their (first) images count. A file that is no image is left out.
+    """
+    found: dict[str, list[str]] = {}
+    for case in cases:
+        path = case["image"] if isinstance(case["image"], str) else case["image"][0]
+        try:
+            codes = nib.aff2axcodes(read_header(path).affine)
+        except (InputError, ValueError, np.linalg.LinAlgError):  # reported by `check_case`
+            continue
+        found.setdefault("".join(map(str, codes)), []).append(path)
+    usual, *others = sorted(found.items(), key=lambda item: -len(item[1])) or [("", [])]
+    return [
+        f"{len(paths)} scans are stored as {codes}, {len(usual[1])} as {usual[0]}, first {paths[0]}"
+        for codes, paths in others
+    ]
 
 
 def find_case_problems(images: Sequence[Volume], label: Volume | None, classes: Mapping[int, Any]) -> list[str]:
