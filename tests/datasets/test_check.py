@@ -295,7 +295,7 @@ def test_no_bad_file_hides_the_others(dataset, capsys):
     [
         ("acdc", "sunnybrook_acdc_layout", 7),
         ("brats", "msd_task01_crops", 0),
-        ("kits", "kits_layout_totalsegmentator", 2),
+        ("kits", "kits_layout_totalsegmentator", 1),
         ("msd", "msd_task04_hippocampus", 0),
     ],
 )

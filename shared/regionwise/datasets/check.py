@@ -61,6 +61,7 @@ def check(
     sides = _split_to_write(dataset, dir, subset, skip_bad, options)
     counts = {"error": 0, "note": 0}
     seen: list[Case] = []
+    sound: list[Case] = []
     bad: set[str] = set()
 
     def report(kind: str, finding: str) -> None:
@@ -77,6 +78,8 @@ def check(
         for case in subject_cases:
             seen.append(case)
             errors, notes = check_case(dataset, case)
+            if not errors:
+                sound.append(case)
             if errors or (strict and notes):
                 bad.add(case["subject_id"])
             for kind, findings in (("error", errors), ("note", notes)):
@@ -85,7 +88,7 @@ def check(
     for subject_id, finding in find_duplicates(seen):
         bad.add(subject_id)
         report("error", finding)
-    for finding in describe_orientations(seen):
+    for finding in describe_orientations(sound):
         report("note", finding)
     print(f"{len(seen)} cases of {len(subjects)} subjects: {counts['error']} errors, {counts['note']} notes")
     if skip_bad is not None:
@@ -183,16 +186,13 @@ def describe_orientations(cases: Iterable[Case]) -> list[str]:
     """Return a line for each orientation that is rarer than the most frequent one; see `nibabel.aff2axcodes`.
 
     Args:
-        cases: from `read_cases`; their (first) images count. A file that is no image is left out.
+        cases: from `read_cases`; their (first) images count.
     """
     found: dict[str, list[str]] = {}
     for case in cases:
         path = case["image"] if isinstance(case["image"], str) else case["image"][0]
-        try:
-            codes = nib.aff2axcodes(read_header(path).affine)
-        except (InputError, ValueError, np.linalg.LinAlgError):  # reported by `check_case`
-            continue
-        found.setdefault("".join(map(str, codes)), []).append(path)
+        codes = "".join(map(str, nib.aff2axcodes(read_header(path).affine)))
+        found.setdefault(codes, []).append(path)
     usual, *others = sorted(found.items(), key=lambda item: -len(item[1])) or [("", [])]
     return [
         f"{len(paths)} scans are stored as {codes}, {len(usual[1])} as {usual[0]}, first {paths[0]}"
