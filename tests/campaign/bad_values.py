@@ -157,7 +157,7 @@ def draw_value(random: np.random.Generator, option: str, annotation: Any) -> tup
     kinds = set(_kinds(annotation))
     if option in READ:
         return str(random.choice(NO_PATHS_TO_READ)), True
-    if option in WRITTEN:
+    if option in WRITTEN or (option == "skip_bad" and bool not in kinds):  # of `check`, the split to write
         return str(random.choice(NO_PATHS_TO_WRITE)), True
     if bool in kinds:
         return str(random.choice(["maybe", "2", "yes", "[true]", "tru", "", "-1"])), True

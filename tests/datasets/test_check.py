@@ -212,7 +212,7 @@ def test_an_orientation_of_its_own_is_a_note(dataset, capsys):
         for path in (scan, *(dataset / "patient002").glob("*_frame01.nii.gz"))
     )
     assert check("acdc", str(dataset)) == 0
-    assert f"note: 1 scans are stored as {own}, 3 as {usual}, first {scan}\n" in capsys.readouterr().out
+    assert f"note: 1 of 4 scans stored as {own}, most as {usual}, first {scan}\n" in capsys.readouterr().out
     assert check("acdc", str(dataset), strict=True) == 1
 
 
@@ -254,6 +254,10 @@ def test_the_later_of_two_equal_subjects_is_left_out(four, tmp_path):
     ("options", "message"),
     [
         ({"skip_bad": "there.json"}, r"there\.json exists; pass another --skip_bad FILE"),
+        (
+            {"skip_bad": "there.json/good.json"},
+            "expected a folder to write to as --skip_bad, found a file at there.json",
+        ),
         ({"skip_bad": "good.json", "split": "papre"}, "expected split to be 'paper', 'kfold' or a JSON file"),
         ({"split": "kfold"}, "--split, --fold, --folds and --seed are of a split to write"),
         ({"fold": 1}, "pass --skip_bad FILE, too"),

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import InputError
-from ..files import content_digest, write_json
+from ..files import content_digest, find_write_problem, write_json
 from ..geometry import find_grid_problems, find_value_problems
 from ..nifti import Volume, read_header, read_image, read_labels
 from .case import Case
@@ -135,8 +135,9 @@ def _split_to_write(
         if options != {"split": None, "fold": 0, "folds": 4, "seed": 0}:
             raise InputError("--split, --fold, --folds and --seed are of a split to write; pass --skip_bad FILE, too")
         return {}
-    if Path(path).exists():
-        raise InputError(f"{path} exists; pass another --skip_bad FILE")
+    problem = find_write_problem(Path(path).parent, "--skip_bad")
+    if problem or Path(path).exists():
+        raise InputError(problem or f"{path} exists; pass another --skip_bad FILE")
     return split_cases(dataset, find_readable_cases(dataset, dir, subset)[0], **options)
 
 
@@ -193,10 +194,11 @@ def describe_orientations(cases: Iterable[Case]) -> list[str]:
         path = case["image"] if isinstance(case["image"], str) else case["image"][0]
         codes = "".join(map(str, nib.aff2axcodes(read_header(path).affine)))
         found.setdefault(codes, []).append(path)
-    usual, *others = sorted(found.items(), key=lambda item: -len(item[1])) or [("", [])]
+    total = sum(map(len, found.values()))
+    usual, *others = sorted(found, key=lambda codes: -len(found[codes])) or [""]
     return [
-        f"{len(paths)} scans are stored as {codes}, {len(usual[1])} as {usual[0]}, first {paths[0]}"
-        for codes, paths in others
+        f"{len(found[codes])} of {total} scans stored as {codes}, most as {usual}, first {found[codes][0]}"
+        for codes in others
     ]
 
 
