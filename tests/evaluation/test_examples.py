@@ -14,6 +14,8 @@ import pytest
         "evaluation.comparison.permutation",
         "evaluation.comparison.bootstrap",
         "evaluation.comparison.statistics",
+        "evaluation.comparison.ranking",
+        "evaluation.comparison.variance",
     ],
 )
 def test_the_examples_of_the_docstrings_run(module):

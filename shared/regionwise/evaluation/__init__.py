@@ -20,6 +20,9 @@ _ON_USE = {
     "equivalence_test": ".comparison.statistics",
     "false_claim_probability": ".comparison.statistics",
     "holm": ".comparison.statistics",
+    "bootstrap_ranks": ".comparison.ranking",
+    "detectable_difference": ".comparison.variance",
+    "variance_components": ".comparison.variance",
 }
 
 __all__ = [
@@ -27,7 +30,9 @@ __all__ = [
     "EvaluationSettings",
     "Problem",
     "Structure",
+    "bootstrap_ranks",
     "cluster_permutation_test",
+    "detectable_difference",
     "equivalence_test",
     "evaluate_cases",
     "false_claim_probability",
@@ -38,6 +43,7 @@ __all__ = [
     "named_regions",
     "pair_datalist",
     "two_level_bootstrap",
+    "variance_components",
     "with_images",
     "with_probabilities",
 ]

@@ -1,8 +1,9 @@
 """``python -m regionwise compare``: paired statistics and publication tables from the results of several methods."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError
 from ..output import as_folder, check_outputs, check_writable, write_texts
@@ -12,7 +13,7 @@ from .paired import compare_methods
 from .patients import read_groups
 from .results import read_methods
 
-FILES = ("table.md", "table.tex", "table.csv", "statistics.csv", "comparison.json")
+FILES = ("table.md", "table.tex", "table.csv", "statistics.csv", "ranks.csv", "variance.csv", "comparison.json")
 
 
 def compare(
@@ -35,7 +36,8 @@ def compare(
     """Compare methods on the same cases: --results A B ... --out DIR (or A,B).
 
     Writes table.md, table.tex and table.csv (means in the style of the paper's Tables 2-4), statistics.csv (one line
-    per comparison) and comparison.json. The patient is the unit: frames of one patient are averaged, several seeds of a
+    per comparison), ranks.csv (ranks over bootstrap samples), variance.csv (spread over patients and seeds) and
+    comparison.json. The patient is the unit: frames of one patient are averaged, several seeds of a
     method are averaged per case. Each difference is called supported, not supported, or equivalent within the margin.
 
     Args:
@@ -81,18 +83,32 @@ def compare(
         groups=read_groups(groups) if groups is not None else None,
         skip_bad=skip_bad,
     )
-    table = tables.markdown(comparison)
+    write_comparison(folder, comparison)
+    print(tables.markdown(comparison))
+    print(tables.claims_text(comparison))
+    return 0
+
+
+def write_comparison(folder: Path, comparison: Mapping[str, Any]) -> None:
+    """Write the files of a comparison.
+
+    Args:
+        folder: Folder to write to.
+        comparison: From `compare_methods`.
+
+    Raises:
+        InputError: If one cannot be written; then none is.
+    """
     texts = (
-        table,
+        tables.markdown(comparison),
         tables.latex(comparison),
         tables.means_csv(comparison),
         tables.statistics_csv(comparison),
+        tables.ranks_csv(comparison),
+        tables.variance_csv(comparison),
         json.dumps(comparison, indent=2, allow_nan=False) + "\n",
     )
     write_texts(dict(zip((folder / name for name in FILES), texts, strict=True)))
-    print(table)
-    print(tables.claims_text(comparison))
-    return 0
 
 
 def _as_texts(values: str | Path | Sequence[str | Path], option: str) -> list[str]:

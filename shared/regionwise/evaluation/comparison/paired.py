@@ -16,6 +16,7 @@ from .patients import find_patients
 from .permutation import cluster_permutation_test, max_t
 from .readers import Key
 from .results import Method, check_metrics, shared_keys
+from .stability import describe_stability
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def compare_methods(
 
     Returns:
         ``methods`` (name, or "inter-rater", to seeds and, by structure and metric, n, patients, mean, sd, interval),
-        ``comparisons`` (a list: one of each method, structure and metric with the baseline), ``tests`` and ``notes``.
+        ``comparisons`` (a list: one of each method, structure and metric with the baseline), ``ranking``,
+        ``variance`` and ``detectable`` (see `describe_stability`), ``tests`` and ``notes``.
 
     Raises:
         InputError: If there are fewer than two methods, the baseline or a metric is unknown, a number is invalid,
@@ -98,6 +100,7 @@ def compare_methods(
             for name, method in everyone.items()
         },
         "comparisons": [one for method in others for one in _compare_pair(method, baseline, cells, options)],
+        **_stability(cells, [method.name for method in methods], options),
         "tests": statistics.TESTS,
         "permutations": options.permutations,
         "notes": [*absent, *(note for method in everyone.values() for note in method.notes), *notes],
@@ -179,6 +182,15 @@ def _test(cell: Cell, method: str, baseline: str, metric: str, options: Options)
         "p_equivalence": equivalence and equivalence.p,
         "false_claim_probability": statistics.false_claim_probability(means if means.mean() >= 0 else -means),
     }
+
+
+def _stability(
+    cells: Mapping[tuple[str, str], Cell], methods: Sequence[str], options: Options
+) -> dict[str, list[dict[str, Any]]]:
+    tested = {
+        key: ({method: cell.values[method] for method in methods}, cell.patients) for key, cell in cells.items()
+    }
+    return describe_stability(tested, options.level, options.seed)
 
 
 def _max_t(cells: Sequence[tuple[Cell, np.ndarray]], options: Options) -> list[float]:

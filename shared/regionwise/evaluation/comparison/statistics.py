@@ -28,6 +28,18 @@ TESTS = {
     "false_claim_probability": (
         "probability that the claim 'the method with the better mean is better' is false: Phi(-|mean| sqrt(n) / sd)"
     ),
+    "ranking": (
+        "ranks of the methods on all patients and their shares over 1000 bootstrap samples of the patients, both by "
+        "ranking the means and by averaging the ranks per patient; tau: Kendall's tau-b between sample and all patients"
+    ),
+    "variance": (
+        "standard deviation between patients, between seeds and of the rest: mean squares of the table patients x "
+        "seeds, an estimate below 0 given as 0"
+    ),
+    "detectable": (
+        "smallest difference found with the stated power at the two-sided level, uncorrected, with the median spread "
+        "of all pairs of methods over patients and of all methods over seeds"
+    ),
     "claim": (
         "supported: corrected p below the level and false-claim probability below 5 %; equivalent: p_equivalence below "
         "the level; otherwise not supported"

@@ -65,6 +65,24 @@ def statistics_csv(comparison: Comparison) -> str:
     return csv_text([*keys, "interval_low", "interval_high", *tests], rows)
 
 
+def ranks_csv(comparison: Comparison) -> str:
+    """Rank of every method in both aggregation orders, and its distribution over bootstrap samples, as CSV."""
+    places = range(1, 1 + max((len(one["ranks"]) for one in comparison["ranking"]), default=0))
+    heads = ["structure", "metric", "order", "method", "rank", *(f"share_rank_{place}" for place in places)]
+    rows = [
+        [one["structure"], one["metric"], one["order"], method, rank, *one["shares"][method], one["tau"], one["tau_low"]]
+        for one in comparison["ranking"]
+        for method, rank in one["ranks"].items()
+    ]
+    return csv_text([*heads, "tau", "tau_low"], rows)
+
+
+def variance_csv(comparison: Comparison) -> str:
+    """Standard deviations between patients, between seeds, and of the rest, of every method as CSV."""
+    heads = ["structure", "metric", "method", "patient", "seed", "rest"]
+    return csv_text(heads, [[one[key] for key in heads] for one in comparison["variance"]])
+
+
 def claims_text(comparison: Comparison) -> str:
     """One line per comparison: the difference with its interval, and what may be claimed."""
     lines = []
@@ -76,7 +94,16 @@ def claims_text(comparison: Comparison) -> str:
         lines.append(
             f"{one['method']} - {one['baseline']}, {one['structure']} {info.title}: {difference}: {one['claim']}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_detectable(comparison)])
+
+
+def _detectable(comparison: Comparison) -> list[str]:
+    return [
+        f"With {one['seeds']} seed{'s' if one['seeds'] > 1 else ''} x {one['patients']} patients, differences of "
+        f"{one['difference']:.{definition(one['metric']).digits}f} in {one['structure']} "
+        f"{definition(one['metric']).title} are found with a power of {one['power']:.0%}."
+        for one in comparison["detectable"]
+    ]
 
 
 def _bounds(one: Mapping[str, Any]) -> tuple[float | None, float | None]:

@@ -1,0 +1,134 @@
+"""Figures of a study: validation curves, distribution of final Dice, paired differences, ranks, gradients."""
+
+import io
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from regionwise.evaluation.metric_info import metric as definition
+from regionwise.evaluation.report.plots import COLORS, GRAY, STYLE
+
+Rows = Sequence[Mapping[str, str]]
+
+
+def validation_curves(rows: Rows, methods: Sequence[str]) -> str:
+    """Mean Dice of the validation cases by epoch: the mean over seeds, and a band from the lowest to the highest."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        for color, method in zip(COLORS, methods, strict=False):
+            curves: dict[int, list[float]] = {}
+            for row in rows:
+                if row["method"] == method:
+                    curves.setdefault(int(row["epoch"]), []).append(float(row["dice"]))
+            epochs = sorted(curves)
+            low, mean, high = ([f(curves[epoch]) for epoch in epochs] for f in (min, np.mean, max))
+            axes.plot(epochs, mean, color=color, label=method, marker=".")
+            axes.fill_between(epochs, low, high, color=color, alpha=0.15, linewidth=0)
+        axes.set(xlabel="epoch", ylabel="mean validation Dice", ylim=(-0.02, 1))
+        axes.legend(frameon=False, fontsize=8)
+
+    return _svg(draw, (6, 3.6), "Validation curves")
+
+
+def final_dice(rows: Rows, methods: Sequence[str]) -> str:
+    """CDF of the final Dice of the runs: share of runs whose mean Dice is at most x (Eq. 8 of the paper)."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        for color, method in zip(COLORS, methods, strict=False):
+            runs: dict[str, list[float]] = {}
+            for row in rows:
+                if row["method"] == method:
+                    runs.setdefault(row["seed"], []).append(float(row["dice"]))
+            finals = sorted(float(np.mean(one)) for one in runs.values())
+            shares = np.arange(len(finals) + 1) / len(finals)
+            axes.step([0, *finals, 1], [*shares, 1], where="post", color=color, label=method)
+        axes.set(xlabel="final mean Dice of a run", ylabel="share of runs at or below", xlim=(0, 1), ylim=(0, 1.02))
+        axes.legend(frameon=False, fontsize=8)
+
+    return _svg(draw, (6, 3.2), "Distribution of the final Dice")
+
+
+def paired_differences(rows: Rows, methods: Sequence[str], baseline: str, metric: str) -> str:
+    """Dot plot of the difference from the baseline, one dot per case and structure, seeds averaged."""
+    structures = list(dict.fromkeys(row["structure"] for row in rows))
+    others = [method for method in methods if method != baseline]
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, len(structures), squeeze=False, sharex=True, sharey=True)[0]
+        for axes, structure in zip(panels, structures, strict=True):
+            means = {method: _case_means(rows, method, structure, metric) for method in methods}
+            for place, method in enumerate(others):
+                shared = [case for case in means[baseline] if case in means[method]]
+                d = np.array([means[method][case] - means[baseline][case] for case in shared])
+                spread = (np.arange(len(d)) * 0.618034 % 1 - 0.5) * 0.5
+                color = COLORS[methods.index(method) % len(COLORS)]
+                axes.scatter(d, place + spread, s=10, color=color, alpha=0.5, linewidths=0)
+                axes.plot([d.mean()] * 2, [place - 0.35, place + 0.35], color="black", linewidth=1.5)
+            axes.axvline(0, color=GRAY, linewidth=0.8)
+            axes.set_yticks(range(len(others)), others)
+            axes.set_ylim(len(others) - 0.4, -0.6)
+            axes.set(title=structure, xlabel=f"{definition(metric).title} minus that of {baseline}")
+
+    return _svg(draw, (2 + 3 * len(structures), 1 + 0.45 * len(others)), f"Paired differences of {metric}")
+
+
+def rank_shares(ranking: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> str:
+    """Rank distributions over bootstrap samples of the patients: a blob's area is the share of samples."""
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, len(ranking), squeeze=False, sharey=True)[0]
+        for axes, one in zip(panels, ranking, strict=True):
+            for x, method in enumerate(methods):
+                shares = one["shares"].get(method, [])
+                axes.scatter(
+                    [x] * len(shares), range(1, len(shares) + 1), s=260 * np.array(shares),
+                    color=COLORS[x % len(COLORS)], alpha=0.7, linewidths=0,
+                )  # fmt: skip
+            axes.set_xticks(range(len(methods)), methods, rotation=60, ha="right")
+            axes.set_ylim(len(methods) + 0.6, 0.4)
+            axes.set(title=f"{one['structure']}\n{one['order'].replace('_', ' ')}, tau {one['tau']:.2f}", ylabel="rank")
+
+    return _svg(draw, (1 + 2.1 * len(ranking), 3.6), "Rank stability")
+
+
+def gradient_triangles() -> str:
+    """Gradient field of one voxel over the softmax triangle: a rectified map and one that is not (Figs. 2 and 4)."""
+    from regionwise.diagnostics import draw_triangle, negative_components
+
+    # A voxel of class 0 that is near class 1 and far from class 2.
+    maps = {"RRW: z = (-0.5, 1, 1)": np.array([-0.5, 1, 1]), "Boundary: z = (-2, 2, 9) mm": np.array([-2.0, 2, 9])}
+
+    def draw(figure: Figure) -> None:
+        for axes, (title, values) in zip(figure.subplots(1, 2), maps.items(), strict=True):
+            draw_triangle(axes, values, ["true class", "near", "far"])
+            count = int(negative_components(values))
+            axes.set_title(f"{title}\n{count} negative component{'s' if count > 1 else ''} at p = 1/3")
+
+    return _svg(draw, (7, 3.4), "Gradient fields")
+
+
+def _case_means(rows: Rows, method: str, structure: str, metric: str) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        if row["method"] == method and row["structure"] == structure and row[metric]:
+            values.setdefault(row["case"], []).append(float(row[metric]))
+    return {case: float(np.mean(own)) for case, own in values.items()}
+
+
+def _svg(draw: Any, size: tuple[float, float], description: str) -> str:
+    """Return a figure as SVG text that is the same for the same data, with ids of its own in a page."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    prefix = f"g{zlib.crc32(description.encode() + file.getvalue().encode()):x}-"
+    text = re.sub(r"<metadata>.*?</metadata>", "", file.getvalue(), flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{prefix}', text)
+    return re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}", text)
