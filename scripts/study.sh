@@ -44,14 +44,18 @@ fi
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export PYTHONWARNINGS="${PYTHONWARNINGS:-ignore::UserWarning:monai.bundle.scripts}"
 out="${out:-runs/study_$preset}"
+# Trainings at a time: processes of this machine, or jobs of the cluster.
+limit=--cores
+[ "$profile" = local ] || limit=--jobs
 mkdir -p "$out"
 # What one cell has compiled, the next one has.
 export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-$(cd "$out" && pwd)/compiled}"
 config=(preset="$preset" ${data:+data="$data"} ${STUDY_TABLE:+table="$STUDY_TABLE"})
 snakemake() {
-    # The lock is held by this script, so that a workflow that was killed leaves none behind.
+    # STUDY_SNAKEMAKE_OPTIONS are several words. The lock is held by this script, so that a workflow that was killed leaves none behind.
     "$STUDY_SNAKEMAKE" --snakefile scripts/study/Snakefile --directory "$out" --nolock \
-        --workflow-profile "scripts/study/profiles/$profile" ${jobs:+--jobs "$jobs"} --quiet rules host "$@" 9>&-
+        --workflow-profile "scripts/study/profiles/$profile" ${jobs:+"$limit" "$jobs"} --quiet rules host \
+        ${STUDY_SNAKEMAKE_OPTIONS:-} "$@" 9>&-
 }
 if [ -n "$dry_run" ]; then
     snakemake --dry-run --config "${config[@]}" -- all

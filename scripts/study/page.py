@@ -16,6 +16,10 @@ from results import Cells, read_table
 from worst import draw_worst, worst_case_names
 
 WORST = 3
+PATIENTS = {
+    "acdc": "The two frames of a patient count as one.",
+    "hippocampus": "Every scan counts as a patient: the set does not say which two are the sides of one person.",
+}
 TITLES = {"acdc": "ACDC", "brats": "BraTS", "kits": "KiTS", "hippocampus": "Hippocampus (MSD Task04)"}
 
 
@@ -58,7 +62,13 @@ def _introduction(out: Path, study: Mapping[str, Any]) -> list[Part]:
         "weights are evaluated, so no validation result chose them."
     )
     synthetic = "The scans are synthetic: the figures say that the software works and nothing about patients."
-    return [Text(text), *([Text(synthetic)] if study["data"] == "phantom" else [])]
+    settings = [
+        f"{dataset}: "
+        + ", ".join(f"{name} {value}" for name, value in own.items())
+        + "; else as the bundle is released"
+        for dataset, own in study["settings"].items()
+    ]
+    return [Text(text), Items(settings), *([Text(synthetic)] if study["data"] == "phantom" else [])]
 
 
 def _dataset(out: Path, study: Mapping[str, Any], dataset: str) -> list[Part]:
@@ -66,7 +76,7 @@ def _dataset(out: Path, study: Mapping[str, Any], dataset: str) -> list[Part]:
     comparison = read_json(folder / "comparison.json")
     rows, curves = read_table(folder / "cases.csv"), read_table(folder / "curves.csv")
     methods = [method for method in comparison["methods"] if method != "inter-rater"]
-    parts: list[Part] = [Heading(TITLES.get(dataset, dataset)), *_answer(comparison), *_tables(comparison)]
+    parts: list[Part] = [Heading(TITLES.get(dataset, dataset)), *_answer(comparison), *_tables(dataset, comparison)]
     parts += paper_table(study, dataset, comparison)
     parts += [Heading("Figures", 3)]
     if curves:
@@ -97,7 +107,10 @@ def _answer(comparison: Mapping[str, Any]) -> list[Part]:
         own = [one for one in comparison["comparisons"] if one["method"] == method]
         if not own:
             continue
-        items.append(f"`{method}`: " + "; ".join(_claim(one) for one in own if one["metric"] == "dice"))
+        dice = [one for one in own if one["metric"] == "dice"]
+        if dice:
+            claims = "; ".join(map(_claim, dice))
+            items.append(f"`{baseline}` is as good as `{method}` or better: **{_verdict(dice)}** ({claims})")
     lines = [
         f"`{method}` {', '.join('-' if one is None else f'{one:.3f}' for one in seeds)}"
         for method, seeds in spread.items()
@@ -105,18 +118,31 @@ def _answer(comparison: Mapping[str, Any]) -> list[Part]:
     return [
         Heading("What the data support", 3),
         Text(
-            f"The paper claims that RRW is as good as or better than the other losses, and more stable. Dice of each "
-            f"loss minus that of `{baseline}`, with the 95 % interval over patients and seeds; *better* and *worse* "
-            "are of the loss named first:"
+            f"The paper claims that RRW is as good as or better than the other losses, and more stable. In brackets: "
+            f"Dice of the other loss minus that of `{baseline}`, its 95 % interval over patients and seeds, and what "
+            "may be claimed of the other loss."
         ),
         Items(items),
         Text("Standard deviation of the mean Dice between seeds, per structure: " + "; ".join(lines) + "."),
+        Text(
+            "Too few runs to test a difference of two such deviations; they are shown, not claimed."
+            if max(one["seeds"] for one in comparison["methods"].values()) < 10
+            else "Not tested."
+        ),
         Items([
-            f"With {one['seeds']} seeds x {one['patients']} patients, differences of {one['difference']:.3f} in the "
-            f"Dice of {one['structure']} are found with a power of {one['power']:.0%}."
+            f"Seeds: {one['seeds']}, patients: {one['patients']}. Differences of {one['difference']:.3f} in the Dice "
+            f"of {one['structure']} are found with a power of {one['power']:.0%}."
             for one in comparison["detectable"] if one["metric"] == "dice"
         ]),
     ]  # fmt: skip
+
+
+def _verdict(own: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the claims about the Dice of one loss say to "the baseline is as good as it or better"."""
+    claims = [one["claim"] for one in own]
+    if any("better" in claim for claim in claims):
+        return "contradicted"
+    return "supported" if all(claim != "not supported" for claim in claims) else "not decided"
 
 
 def _claim(one: Mapping[str, Any]) -> str:
@@ -126,7 +152,7 @@ def _claim(one: Mapping[str, Any]) -> str:
     return f"{one['structure']} {numbers}, {one['claim']}"
 
 
-def _tables(comparison: Mapping[str, Any]) -> list[Part]:
+def _tables(dataset: str, comparison: Mapping[str, Any]) -> list[Part]:
     columns = [(structure, metric) for structure in comparison["structures"] for metric in comparison["metrics"]]
     heads = ["loss", "seeds", *(f"{structure} {comparison['metrics'][metric]}" for structure, metric in columns)]
     rows = [
@@ -139,7 +165,7 @@ def _tables(comparison: Mapping[str, Any]) -> list[Part]:
         Table(heads, rows),
         Text(
             f"Means over {comparison['patients']['n']} patients and all seeds, with the 95 % interval (two-level "
-            f"bootstrap). Patients: {comparison['patients']['source']}."
+            f"bootstrap, patients and seeds drawn). {PATIENTS.get(dataset, '')}".rstrip()
         ),
         *([Items(comparison["notes"])] if comparison["notes"] else []),
         Heading(f"Every loss against {comparison['baseline']}", 3),
@@ -224,7 +250,7 @@ def _reproduction(out: Path, study: Mapping[str, Any]) -> list[Part]:
     first = records[0]
     machines = {(one["machine"]["cpu"], *one["machine"]["units"], *one["machine"]["gpus"]) for one in records}
     digests = {key: sorted({one[key] for one in records}) for key in ("package_sha256", "data_sha256")}
-    commands = [f"scripts/study.sh {study['preset']} --data DIR --out OUT", "", _shown(first, out)]
+    commands = [f"scripts/study.sh {study['preset']} --data DIR --out OUT", "", _shown(first)]
     versions = ", ".join(f"{name} {number}" for name, number in first["versions"].items() if number)
     return [
         Heading("How it was computed"),
@@ -244,11 +270,12 @@ def _records(out: Path, cells: Cells) -> list[dict[str, Any]]:
     return [read_json(file) for file in files if file.is_file()]
 
 
-def _shown(record: Mapping[str, Any], out: Path) -> str:
+def _shown(record: Mapping[str, Any]) -> str:
     """Return a cell's command without the paths of the machine it ran on."""
     words = ["python", *record["command"][1:]]
     at = words.index("--dataset_dir") + 1
     words[at] = "DIR"
     root = words[words.index("--bundle_root") + 1].removesuffix(f"/bundles/{record['spec']['bundle']}")
-    words = [word.replace(str(out), "OUT").replace(f"{root}/", "") for word in words]
+    out = words[words.index("--output_dir") + 1].partition("/cells/")[0]
+    words = [word.replace(out, "OUT").replace(f"{root}/", "") for word in words]
     return " ".join(f'"{word}"' if any(mark in word for mark in " [") else word for word in words)

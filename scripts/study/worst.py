@@ -35,7 +35,7 @@ def draw_worst(names: Sequence[str], predictions: Mapping[str, Mapping[str, Path
     cases = {case["case_id"]: case for case in read_cases(reader, scans)}
     columns = ["reference", *predictions]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.5 * len(columns), 1.7 * len(names)), layout="constrained")
+        figure = Figure(figsize=(1.5 * len(columns), 1.25 * len(names) + 0.2), layout="constrained")
         panels = figure.subplots(len(names), len(columns), squeeze=False)
         for line, name in zip(panels, names, strict=True):
             files = {"reference": Path(cases[name]["label"])}

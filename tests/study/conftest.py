@@ -16,7 +16,10 @@ sys.path.insert(0, str(STUDY))
 def table():
     """Return a study table of one dataset, two losses and two seeds."""
     return {
-        "datasets": {"acdc": {"bundle": "acdc_rrw", "reader": "acdc"}, "kits": {"bundle": "kits_rrw", "reader": "kits"}},
+        "datasets": {
+            "acdc": {"bundle": "acdc_rrw", "reader": "acdc"},
+            "kits": {"bundle": "kits_rrw", "reader": "kits"},
+        },
         "phantom": {"acdc": {"subjects": 4, "size": 48}, "all": {"settings": {"epochs": 2}}},
         "presets": {
             "small": {

@@ -77,7 +77,7 @@ def test_unknown_preset_is_one_line(table):
 def test_missing_data_are_one_line(table, tmp_path):
     with pytest.raises(InputError, match="preset 'small' needs data: pass --data DIR"):
         dataset_dir(resolve(table, "small"), "acdc")
-    with pytest.raises(InputError, match="expected a folder with the dataset acdc at .*nowhere, not found$"):
+    with pytest.raises(InputError, match=r"expected a folder with the dataset acdc at .*nowhere, not found$"):
         dataset_dir(resolve(table, "small", str(tmp_path / "nowhere")), "acdc")
     table["presets"]["small"]["datasets"]["kits"] = {}
     (tmp_path / "acdc").mkdir()

@@ -56,6 +56,12 @@ def test_table_and_statistics(runs):
     latex = (out / "table.tex").read_text()
     assert r"\multicolumn{2}{c}{LV}" in latex
     assert r"ce\_1 & 0.700$^{*}$ & \textbf{4.45}$^{*}$ \\" in latex
+    ranks = [row for row in csv.DictReader((out / "ranks.csv").open()) if row["order"] == "rank_then_mean"]
+    assert [(row["metric"], row["method"], float(row["rank"])) for row in ranks] == [
+        ("dice", "rrw", 1), ("dice", "ce_1", 2), ("hd_mm", "rrw", 2), ("hd_mm", "ce_1", 1),
+    ]  # fmt: skip
+    variance = list(csv.DictReader((out / "variance.csv").open()))
+    assert float(variance[0]["patient"]) == pytest.approx(0.0036056, rel=1e-4) and variance[0]["seed"] == ""
     rows = list(csv.DictReader((out / "statistics.csv").open()))
     assert float(rows[0]["p_permutation"]) == 2 / 4096
     means = list(csv.DictReader((out / "table.csv").open()))
@@ -324,3 +330,15 @@ def test_few_patients_support_nothing(tmp_path):
     one = write_run(tmp_path / "one", {"c": (0.9, 1)}), write_run(tmp_path / "two", {"c": (0.5, 9)})
     compare(list(one), out=tmp_path / "single")
     assert read(tmp_path / "single")["comparisons"][0]["interval"] is None
+
+
+def test_a_difference_that_one_seed_makes_is_not_supported(tmp_path):
+    cases = {f"c{i}": 0.8 + i / 100 for i in range(12)}
+    for seed, gain in enumerate((0, 0, 0.1)):
+        write_run(tmp_path / "base" / f"seed{seed}", {case: (dice, 5) for case, dice in cases.items()})
+        write_run(tmp_path / "lucky" / f"seed{seed}", {case: (dice + gain, 5) for case, dice in cases.items()})
+    compare([tmp_path / "base", tmp_path / "lucky"], out=tmp_path / "out", metrics="dice")
+    (one,) = read(tmp_path / "out")["comparisons"]
+    # Every patient gains, and p is the smallest there is; two of three networks are no better.
+    assert one["significant"] and one["interval"][0] == pytest.approx(0, abs=1e-9)
+    assert one["claim"] == "not supported"

@@ -67,7 +67,11 @@ def claim(comparison: Mapping[str, Any], options: Options) -> str:
     """
     parts = []
     false_claim = comparison["false_claim_probability"]
-    if comparison["significant"] and false_claim is not None and false_claim < LARGEST_FALSE_CLAIM_PROBABILITY:
+    low, high = comparison["interval"] or (0.0, 0.0)
+    # The test is over patients; the interval draws the seeds too, and refuses what another seed may undo.
+    excludes_zero = low > 0 or high < 0
+    is_likely = false_claim is not None and false_claim < LARGEST_FALSE_CLAIM_PROBABILITY
+    if comparison["significant"] and is_likely and excludes_zero:
         up, higher_is_better = comparison["mean_difference"] > 0, definition(comparison["metric"]).higher_is_better
         words = {None: ("lower", "higher"), True: ("worse", "better"), False: ("better", "worse")}[higher_is_better]
         parts.append(f"supported: {words[up]}")

@@ -187,9 +187,7 @@ def _test(cell: Cell, method: str, baseline: str, metric: str, options: Options)
 def _stability(
     cells: Mapping[tuple[str, str], Cell], methods: Sequence[str], options: Options
 ) -> dict[str, list[dict[str, Any]]]:
-    tested = {
-        key: ({method: cell.values[method] for method in methods}, cell.patients) for key, cell in cells.items()
-    }
+    tested = {key: ({method: cell.values[method] for method in methods}, cell.patients) for key, cell in cells.items()}
     return describe_stability(tested, options.level, options.seed)
 
 

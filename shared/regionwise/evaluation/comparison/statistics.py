@@ -41,8 +41,8 @@ TESTS = {
         "of all pairs of methods over patients and of all methods over seeds"
     ),
     "claim": (
-        "supported: corrected p below the level and false-claim probability below 5 %; equivalent: p_equivalence below "
-        "the level; otherwise not supported"
+        "supported: corrected p below the level, false-claim probability below 5 %, and 0 outside the interval, which "
+        "draws the seeds too; equivalent: p_equivalence below the level; otherwise not supported"
     ),
 }
 """Definitions of the numbers of a comparison, by column name."""

@@ -68,13 +68,14 @@ def statistics_csv(comparison: Comparison) -> str:
 def ranks_csv(comparison: Comparison) -> str:
     """Rank of every method in both aggregation orders, and its distribution over bootstrap samples, as CSV."""
     places = range(1, 1 + max((len(one["ranks"]) for one in comparison["ranking"]), default=0))
-    heads = ["structure", "metric", "order", "method", "rank", *(f"share_rank_{place}" for place in places)]
+    heads = ["method", "rank", *(f"share_rank_{place}" for place in places)]
+    where = ("structure", "metric", "order")
     rows = [
-        [one["structure"], one["metric"], one["order"], method, rank, *one["shares"][method], one["tau"], one["tau_low"]]
+        [*(one[key] for key in where), method, rank, *one["shares"][method], one["tau"], one["tau_low"]]
         for one in comparison["ranking"]
         for method, rank in one["ranks"].items()
     ]
-    return csv_text([*heads, "tau", "tau_low"], rows)
+    return csv_text([*where, *heads, "tau", "tau_low"], rows)
 
 
 def variance_csv(comparison: Comparison) -> str:
