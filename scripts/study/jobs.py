@@ -4,6 +4,7 @@ import csv
 import fcntl
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import record
-from regionwise.files import content_digest, read_json, write_json, write_text
+from regionwise.evaluation.cases_csv import read_rows
+from regionwise.files import atomic_path, content_digest, read_json, write_json, write_text
 from table import as_words
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +37,9 @@ def prepare(out: Path, dataset: str, fold: int, data: str, spec: Spec) -> None:
     folder = place / f"fold{fold}"
     scans = Path(data) if data else place / f"scans-{_short(spec['scans'])}"
     if not data and not scans.is_dir():
-        phantom(spec["scans"]["reader"], str(scans), spec["scans"]["subjects"], 0, spec["scans"]["size"], "small")
+        for seed, part in enumerate(("training", spec["test"]) if "test" in spec else ("",)):
+            given = spec["scans"]
+            phantom(given["reader"], str(scans / part), given["subjects"], seed, given["size"], "small")
     parser = ConfigParser()
     parser.read_config(_configs(spec["bundle"], "train"))
     given = {"bundle_root": str(ROOT / "bundles" / spec["bundle"]), "dataset_dir": str(scans), "seed": 0}
@@ -44,9 +48,11 @@ def prepare(out: Path, dataset: str, fold: int, data: str, spec: Spec) -> None:
         parser[name.replace("#", "::")] = value
     read = parser.get_parsed_content("train::datalist")
     cases = {section: read(section=section) for section in ("train", "val")}
+    if "test" in spec:
+        cases["test"] = read(section="all", dataset_dir=str(scans / spec["test"]))
     for section in ("train", "validate"):
         parser.get_parsed_content(f"{section}::dataset")  # preprocesses what the cache lacks
-    subjects = {section: sorted({one["subject_id"] for one in found}) for section, found in cases.items()}
+    subjects = {section: sorted({one["subject_id"] for one in cases[section]}) for section in ("train", "val")}
     write_json(folder / "split.json", subjects)
     write_text(folder / "groups.csv", _groups([one for found in cases.values() for one in found]))
     listed = {
@@ -111,9 +117,25 @@ def evaluate(out: Path, dataset: str, fold: int, data: str, cell: str, spec: Spe
         "split": str(out / "data" / dataset / f"fold{fold}" / "split.json"),
         "fold": 0,
     }
+    if "test" in spec:
+        given |= {"dataset_dir": str(Path(given["dataset_dir"]) / spec["test"]), "section": "all"}
+        del given["split"], given["fold"]
     command = _bundle_command("evaluating", spec["bundle"], "evaluate", {**given, **spec["overrides"]})
     cost = record.run(command, folder / "evaluate.log")
+    if "test" in spec:
+        write_submission(folder / "evaluation")
     write_json(folder / "evaluation.json", {"cell": cell, "command": command, "cost": cost})
+
+
+def write_submission(evaluation: Path) -> None:
+    """Copy ACDC's predictions under the names that its server takes, such as ``patient101_ED.nii.gz``.
+
+    Writes ``submission/`` beside ``predictions/``.
+    """
+    phases = {str(row["case"]): str(row["group"]) for row in read_rows(evaluation / "cases.csv")}
+    for case, phase in phases.items():
+        with atomic_path(evaluation / "submission" / f"{case.partition('_')[0]}_{phase}.nii.gz") as temporary:
+            shutil.copyfile(evaluation / "predictions" / f"{case}.nii.gz", temporary)
 
 
 def progress(out: Path) -> str:

@@ -12,7 +12,7 @@ from regionwise.errors import InputError, did_you_mean
 
 PHANTOM = "phantom"
 _PRESET_KEYS = {"data", "datasets", "losses", "seeds", "baseline", "metrics", "margins", "settings", "evaluation"}
-_DATASET_KEYS = {"split", "settings", "evaluation"}
+_DATASET_KEYS = {"split", "test", "settings", "evaluation"}
 _METHOD_KEYS = {"loss", "settings"}
 _METRICS = ("dice", "hd_mm", "hd95_mm")
 
@@ -148,19 +148,23 @@ def resolve(table: Any, preset: str, data: str = "") -> Study:
             # The toy's size wins over a preset meant for real data, and a preset of phantoms over the toy's.
             layers = [phantom.get("all", {}), toy, *layers] if "data" in given else [*layers, phantom["all"], toy]
         split = {**own.get("split", {}), **toy.get("split", {})}
+        if toy and split.get("folds", 0) > toy["subjects"]:
+            split["folds"] = toy["subjects"]
+        # A folder of the dataset whose cases are evaluated in place of the held-out ones.
+        test = {"test": own["test"]} if "test" in own else {}
         bundle = known[dataset]["bundle"]
         scans = {"reader": known[dataset]["reader"], "subjects": toy["subjects"], "size": toy["size"]} if toy else {}
         shared = {"bundle": bundle, "package": __version__}
         settings, evaluation = _merged(layers, "settings"), _merged(layers, "evaluation")
         for fold in _folds(split):
             spec = {"scans": scans, "split": {**split, "fold": fold} if split else {}, "settings": settings}
-            preparations[f"{dataset}/fold{fold}"] = {**shared, **spec}
+            preparations[f"{dataset}/fold{fold}"] = {**shared, **test, **spec}
             for method, (loss, more) in methods.items():
                 for seed in seeds:
                     overrides = {**settings, **more, "loss": loss, "seed": seed}
                     cell = Cell(
                         dataset, fold, method, seed,
-                        {**shared, "overrides": overrides}, {**shared, "overrides": evaluation},
+                        {**shared, "overrides": overrides}, {**shared, **test, "overrides": evaluation},
                     )  # fmt: skip
                     if cell.folder in cells:
                         raise InputError(f"two cells of preset '{preset}' have the name {cell.folder}; rename a loss")

@@ -40,6 +40,14 @@ def test_phantoms_replace_data_and_size(table):
     assert dataset_dir(toy, "acdc") == ""
 
 
+def test_a_test_folder_is_evaluated_in_place_of_the_held_out_cases(table):
+    table["presets"]["small"]["datasets"]["acdc"] = {"test": "testing", "split": {"split": "kfold", "folds": 100}}
+    study = resolve(table, "small", "phantom")
+    assert study.cells["acdc/fold0/rrw/seed0"].evaluation["test"] == "testing"
+    assert study.datasets["acdc/fold0"]["test"] == "testing"
+    assert study.datasets["acdc/fold0"]["split"]["folds"] == 4  # as many as the phantom has subjects
+
+
 def test_names_are_folders():
     assert slug("boundary+dice:gradual") == "boundary+dice-gradual"
 
