@@ -46,9 +46,13 @@ COMPONENTS = {
     "torch.optim.lr_scheduler": """ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts ExponentialLR LinearLR
         MultiStepLR OneCycleLR PolynomialLR ReduceLROnPlateau StepLR""",
     "torch.utils.data": "ConcatDataset DataLoader RandomSampler SequentialSampler Subset",
+    "regionwise.bids": "datalist labeled write_derivatives",
     "regionwise.bundle.packed": "PublishWeights require_own_code start_from",
+    "regionwise.cascade": "CropToPriord",
     "regionwise.diagnostics": "GradientSigns",
     "regionwise.distributed": "local_device share_of start stop synchronized",
+    "regionwise.modalities": """DropModalitiesd HemisDynUNet LoadModalitiesd PresenceDynUNet evaluate_subsets
+        find_modalities with_dropout""",
     "regionwise.precision": "Precision PrecisionInferer",
 }
 # Of these all that they export: they exist to be named in configurations.
