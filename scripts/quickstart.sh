@@ -61,7 +61,7 @@ case "$dataset" in
     hippocampus) scan="$(find "$data/imagesTr" -name '[!.]*.nii.gz' | sort | head -n 1)" ;;
 esac
 run python -m monai.bundle run --config_file "$bundle/inference.json" --input "$scan" --output_dir "$out/inference" \
-    "${trained[@]}"
+    "${trained[@]}" --overwrite true
 
 echo
 echo "done in $((SECONDS - started)) s after installation"

@@ -20,7 +20,7 @@ NEEDS = {
     "packaging": set(),
     "losses": MAPS,
     "evaluation": FILES,
-    "inference": FILES | {"distributed", "options", "precision", "weights"},
+    "inference": FILES | {"distributed", "options", "precision", "scans", "weights"},
     "training": FILES | {"distributed", "options", "weights"},
     "bundle": FILES | MAPS | {"data", "distributed", "evaluation", "losses", "options"},
 }

@@ -7,7 +7,7 @@ import pytest
 from regionwise.errors import InputError
 from regionwise.geometry import find_header_problems
 from regionwise.nifti import read_header
-from regionwise.scans import WRITING, check_folder, check_outputs, find_scan_problems, find_scans
+from regionwise.scans import WRITING, CheckedScans, check_folder, check_outputs, find_scan_problems, find_scans
 
 from . import odd_scans
 
@@ -60,16 +60,9 @@ def scan(path):
     return {"case_id": "x", "image": str(path)}
 
 
-def test_outputs_are_named_as_the_scans(tmp_path):
-    assert check_outputs([scan("in/a.nii"), scan("in/b.c.nii.gz")], tmp_path) == [
-        tmp_path / "a.nii.gz",
-        tmp_path / "b.c.nii.gz",
-    ]
-
-
 def test_two_scans_with_one_output_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"in/a\.nii and in/a\.nii\.gz would both be written to .*a\.nii\.gz; rename"):
-        check_outputs([scan("in/a.nii"), scan("in/a.nii.gz")], tmp_path)
+        check_outputs([scan("in/a.nii"), scan("in/a.nii.gz")], 2 * [tmp_path / "a.nii.gz"])
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -85,15 +78,41 @@ def test_a_scan_is_never_overwritten(tmp_path, overwrite, link):
         out.mkdir()
         os.link(source / "a.nii.gz", out / "a.nii.gz")
     with pytest.raises(InputError, match=r"the label map would overwrite the scan .*a\.nii\.gz; pass another"):
-        check_outputs([scan(source / "a.nii.gz")], out, overwrite)
+        check_outputs([scan(source / "a.nii.gz")], [out / "a.nii.gz"], overwrite)
+
+
+def test_no_modality_of_a_scan_is_overwritten(tmp_path):
+    touch(tmp_path, "x_t1.nii.gz", "x_t2.nii.gz")
+    found = find_scans(str(tmp_path), MODALITIES)
+    with pytest.raises(InputError, match=r"the label map would overwrite the scan .*x_t1\.nii\.gz; pass another"):
+        check_outputs(found, [tmp_path / "x_t1.nii.gz"], overwrite=True)
 
 
 def test_an_earlier_result_is_overwritten_only_on_demand(tmp_path):
     source, out = touch(tmp_path / "in", "a.nii.gz", "b.nii.gz"), touch(tmp_path / "out", "b.nii.gz")
     scans = [scan(source / "a.nii.gz"), scan(source / "b.nii.gz")]
+    outputs = [out / "a.nii.gz", out / "b.nii.gz"]
     with pytest.raises(InputError, match=r"b\.nii\.gz exists \(1 of 2 outputs do\); pass another --output_dir"):
-        check_outputs(scans, out)
-    assert len(check_outputs(scans, out, overwrite=True)) == 2
+        check_outputs(scans, outputs)
+    check_outputs(scans, outputs, overwrite=True)
+
+
+def test_a_scan_that_cannot_be_segmented_does_not_hide_the_others(tmp_path, capsys):
+    odd_scans.REFUSED["nan"](tmp_path / "a.nii.gz")
+    odd_scans.save(tmp_path / "b.nii.gz")
+    odd_scans.REFUSED["text"](tmp_path / "c.nii.gz")
+    checked = CheckedScans(find_scans(str(tmp_path)))
+    assert [one["case_id"] for one in checked.usable] == ["b"]
+    assert capsys.readouterr().err.splitlines() == [f"not segmented: {problem}" for problem in checked.problems]
+    with pytest.raises(InputError, match=r"^2 of 3 scans were not segmented, first: expected finite .*a\.nii\.gz"):
+        checked.finish()
+
+
+def test_scans_none_of_which_can_be_segmented_end_the_run(tmp_path, capsys):
+    odd_scans.REFUSED["nan"](tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match=r"^expected finite voxels"):
+        CheckedScans(find_scans(str(tmp_path)))
+    assert capsys.readouterr().err == "", "the error says it"
 
 
 @pytest.mark.parametrize("given", ["", " ", None, True])

@@ -1,144 +1,159 @@
-"""A handler that refuses scans and weights which would give a wrong label map, or lose one, and says so in a line.
+"""The last step of the bundles' ``inference.json``: run it so that no wrong label map is written and no file is lost.
 
 MONAI's reader stops before the checksum of a ``.nii.gz``, segments NaN voxels and several volumes at once without a
-word, takes weights that are NaN, and writes over a scan that lies in the output folder. The bundles' ``inference.json``
-does not name this handler: a packed one has to run without this package.
+word, takes weights that are NaN, and writes over a scan that lies in the output folder. Everything else in
+``inference.json`` is MONAI's alone, so that clients which build its parts themselves need no code of ours; the step
+``run`` is this one. It needs nothing but MONAI, PyTorch, NumPy and nibabel.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
-from monai.engines import IterationEvents
+from monai.data.utils import create_file_basename
+from monai.engines import Evaluator, IterationEvents
+from monai.transforms import Compose, KeepLargestConnectedComponentd, SaveImaged
 
-from .errors import InputError, describe_in_one_line, show_input_errors_in_one_line
-from .nifti import read_header, write_volume
-from .scans import WRITING, check_folder, check_outputs, find_scan_problems, find_scans
-from .weights import load_checkpoint, mismatch
+from .errors import InputError, show_input_errors_in_one_line
+from .nifti import read_header, stem, write_volume
+from .options import as_flag
+from .scans import WRITING, CheckedScans, check_folder, check_outputs, find_scans, image_files
+from .weights import check_weights
+
+
+def segment_scans(
+    *,
+    evaluator: Evaluator,
+    postprocessing: Compose,
+    output_dir: str,
+    checkpoint: str | None = None,
+    modalities: Sequence[str] | None = None,
+    overwrite: bool | str = False,
+) -> None:
+    """Check weights, scans and output folder, run an evaluator, and move each label map in place when it is whole.
+
+    A scan that cannot be segmented does not stop the others: it is named at once and counted at the end, and the run
+    then ends with an error. Errors are shown in one line.
+
+    Args:
+        evaluator: with a dataset of ``{"image": file, list of files, or folder}``; folders are replaced by what is in
+            them (see `find_scans`).
+        postprocessing: the evaluator's, with one `SaveImaged` that writes the label maps.
+        output_dir: where ``<scan>.nii.gz`` go, named as the (first) file of the scan.
+        checkpoint: the weights that the evaluator loads; None leaves them unchecked.
+        modalities: endings of the files that make one scan, in channel order; None: one file is one scan.
+        overwrite: whether to replace the label maps of an earlier run.
+
+    Raises:
+        InputError: nothing to segment; the weights are damaged, not finite or of another network; an output would
+            overwrite an input or (without ``overwrite``) an earlier result; or a scan was not segmented.
+    """
+    sys.excepthook = show_input_errors_in_one_line
+    replace, folder = as_flag(overwrite, "overwrite"), check_folder(output_dir)
+    loader: Any = evaluator.data_loader
+    dataset = loader.dataset
+    found = [scan for item in dataset.data for scan in _expand(item, modalities)]
+    check_outputs(found, [folder / f"{stem(image_files(scan)[0])}.nii.gz" for scan in found], replace)
+    if checkpoint is not None:
+        check_weights(evaluator.network, checkpoint)
+    scans = CheckedScans(found)
+    dataset.data = [{"image": scan["image"]} for scan in scans.usable]
+    evaluator.state.epoch_length = len(loader)
+    guard = Guard(scans, folder, postprocessing)
+    try:
+        with (
+            evaluator.add_event_handler(IterationEvents.FORWARD_COMPLETED, guard.check_prediction),
+            evaluator.add_event_handler(Events.ITERATION_COMPLETED, guard.keep),
+        ):
+            evaluator.run()
+    finally:
+        guard.clean_up()
+    guard.finish()
+
+
+def _expand(item: Mapping[str, Any], modalities: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return the scans of an item of a datalist: a list of files is one scan."""
+    if isinstance(item["image"], list | tuple):
+        return [{"case_id": stem(item["image"][0]), "image": list(item["image"])}]
+    return find_scans(item["image"], modalities)
 
 
 class Guard:
-    """Check the scans, the output folder and the weights before the work, and every prediction during it.
-
-    A handler of the evaluator; list it first. A scan that cannot be segmented does not stop the others: it is named at
-    once and again at the end, and the run then ends with an error.
+    """Handlers of one run: what the network gives, and where its label maps go.
 
     Args:
-        input: a NIfTI file or a folder of them (see `find_scans`).
-        output_dir: where ``<scan>.nii.gz`` go.
-        checkpoint: the weights, checked against the evaluator's network when it starts; None leaves them unchecked.
-        modalities: endings of the files that make one scan, in channel order; None: one file is one scan.
-        overwrite: True, or "true", to write over label maps of an earlier run.
-
-    Attributes:
-        scans: datalist of the scans that can be segmented, ``{"image": file or files}``.
-        problems: a line for each other scan.
-
-    Raises:
-        InputError: nothing to segment, two scans would be written to one file, an output would overwrite an input or
-            (without ``overwrite``) an earlier result, or the output folder cannot be written to.
+        scans: those that the evaluator segments.
+        folder: where the label maps go.
+        postprocessing: the evaluator's; it then writes into a hidden folder, from which label maps are moved.
     """
 
-    def __init__(
-        self,
-        input: str,
-        output_dir: str,
-        checkpoint: str | None = None,
-        modalities: Sequence[str] | None = None,
-        overwrite: bool | str = False,
-    ) -> None:
-        sys.excepthook = show_input_errors_in_one_line
-        self.output_dir = check_folder(output_dir)
-        self.checkpoint = checkpoint
-        found = find_scans(input, modalities)
-        self.outputs = check_outputs(found, self.output_dir, str(overwrite).lower() == "true")
-        self.scans: list[dict[str, Any]] = []
-        self.problems: list[str] = []
-        for scan in found:
-            problems = find_scan_problems(scan["image"])
-            self.problems += problems[:1]
-            if problems and len(found) > 1:
-                print(f"not segmented: {problems[0]}", file=sys.stderr)
-            elif not problems:
-                self.scans.append(scan)
-        if not self.scans:
-            self.finish()
-
-    def attach(self, engine: Engine) -> None:
-        """Register with an evaluator."""
-        engine.add_event_handler(Events.STARTED, self.check_weights)
-        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.check_prediction)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.keep)
-        engine.add_event_handler(Events.COMPLETED, self.finish)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, self.clean_up)
-
-    def check_weights(self, engine: Engine) -> None:
-        """Compare the checkpoint with the network before it is loaded.
-
-        Raises:
-            InputError: it is missing, damaged, holds more than tensors, does not fit, or a value is not finite.
-        """
-        if self.checkpoint is None:
-            return
-        content = load_checkpoint(self.checkpoint)
-        weights = content.get("model", content) if isinstance(content, dict) else content
-        if not isinstance(weights, dict) or not all(torch.is_tensor(value) for value in weights.values()):
-            raise InputError(f"expected the weights of a network in {self.checkpoint}, found {type(weights).__name__}")
-        problem = mismatch(engine.network.state_dict(), weights)
-        if problem:
-            raise InputError(
-                f"the checkpoint {self.checkpoint} does not fit the network: {problem}; "
-                "pass the run's network settings with --args_file RUN/network.json"
-            )
-        broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
-        if broken:
-            raise InputError(
-                f"expected finite weights in {self.checkpoint}, found NaN or infinity in {len(broken)} of "
-                f"{len(weights)}, first {broken[0]}; train again or take another checkpoint"
-            )
+    def __init__(self, scans: CheckedScans, folder: Path, postprocessing: Compose) -> None:
+        self.scans, self.folder, self.writing = scans, folder, folder / WRITING
+        (saver,) = _of_kind(postprocessing, SaveImaged)
+        saver.saver.folder_layout.output_dir = str(self.writing)
+        self.kept = [
+            label
+            for transform in _of_kind(postprocessing, KeepLargestConnectedComponentd)
+            for label in transform.converter.applied_labels or ()
+        ]
+        files = [image_files(scan)[0] for scan in scans.usable]
+        # MONAI names a label map by rules of its own: of "a.NII.GZ" it keeps "a.NII".
+        bases = [create_file_basename("", file, "", separate_folder=False, makedirs=False) for file in files]
+        self.files = {f"{base}.nii.gz": file for base, file in zip(bases, files, strict=True)}
+        self.failed: set[str] = set()
 
     def check_prediction(self, engine: Engine) -> None:
-        """Raise where the network gave NaN or infinity, whose arg max would be a label map like any other."""
-        prediction = engine.state.output["pred"].as_subclass(torch.Tensor)
-        if not torch.isfinite(prediction).all():
-            names = engine.state.output["image"].meta.get("filename_or_obj", "a scan")
-            raise InputError(f"expected finite scores from the network, NaN or infinity in {names}; try --amp false")
+        """Note scans for which the network gave NaN or infinity: the arg max of these is a label map like any other.
+
+        Raises:
+            InputError: a label of which the largest component is kept is not among the network's.
+        """
+        scores = engine.state.output["pred"].as_subclass(torch.Tensor)
+        wrong = [label for label in self.kept if not 0 < label < scores.shape[1]]
+        if wrong:
+            raise InputError(f"expected --largest_component of classes 1 to {scores.shape[1] - 1}, found {wrong[0]}")
+        size = engine.state.dataloader.batch_size
+        first = (engine.state.iteration - 1) * size
+        for number, one in enumerate(scores):
+            if not torch.isfinite(one).all():
+                file = image_files(self.scans.usable[first + number])[0]
+                self.failed.add(file)
+                self.scans.skip(f"expected finite scores of the network, found NaN or infinity for {file}")
 
     def keep(self, engine: Engine | None = None) -> None:
         """Move label maps that are whole to the output folder."""
-        for path in self.outputs:
-            written = self.output_dir / WRITING / path.name
-            if written.is_file():
+        for written in sorted(self.writing.glob("*.nii.gz")):
+            file = self.files.get(written.name)
+            if file in self.failed:
+                written.unlink()
+            elif file is not None:
                 _restore_axes(written)
-                written.replace(path)
-        _remove_if_empty(self.output_dir / WRITING)
+                written.replace(self.folder / f"{stem(file)}.nii.gz")
+                del self.files[written.name]
 
-    def clean_up(self, engine: Engine, error: BaseException) -> None:
-        """Remove the label map that was being written, and raise."""
-        for path in self.outputs:
-            (self.output_dir / WRITING / path.name).unlink(missing_ok=True)
-        _remove_if_empty(self.output_dir / WRITING)
-        line = describe_in_one_line(error)
-        if line is None or isinstance(error, InputError):
-            raise error
-        raise InputError(f"stopped while segmenting into {self.output_dir}: {line}") from error
-
-    def finish(self, engine: Engine | None = None) -> None:
-        """Raise if a scan was not segmented.
-
-        Raises:
-            InputError: its reason, or how many there are and the first.
-        """
-        if not self.problems:
+    def clean_up(self) -> None:
+        """Remove a label map that was not finished, and the hidden folder unless another run writes into it."""
+        for name in self.files:
+            (self.writing / name).unlink(missing_ok=True)
+        try:
+            self.writing.rmdir()
+        except OSError:  # another run writes into it, or it is not there
             return
-        total = len(self.problems) + len(self.scans)
-        if total == 1:
-            raise InputError(self.problems[0])
-        raise InputError(f"{len(self.problems)} of {total} scans were not segmented, first: {self.problems[0]}")
+
+    def finish(self) -> None:
+        """Raise if a scan was not segmented, for whatever reason."""
+        for file in self.files.values():
+            if file not in self.failed:
+                self.scans.skip(f"no label map was written for {file}")
+        self.scans.finish()
+
+
+def _of_kind(chain: Compose, kind: type) -> list[Any]:
+    return [transform for transform in chain.transforms if isinstance(transform, kind)]
 
 
 def _restore_axes(path: Path) -> None:
@@ -147,10 +162,3 @@ def _restore_axes(path: Path) -> None:
     if len(image.shape) < 3:
         array = np.asarray(image.dataobj).reshape(*image.shape, *[1] * (3 - len(image.shape)))
         write_volume(path, array, image.affine)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:  # another run writes into it, or it is not there
-        return

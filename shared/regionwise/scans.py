@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,22 +81,75 @@ def find_scan_problems(image: str | Sequence[str]) -> list[str]:
     return problems
 
 
-def check_outputs(scans: Sequence[dict[str, Any]], folder: Path, overwrite: bool = False) -> list[Path]:
-    """Return the file of each scan's label map, named as the (first) file of the scan.
+class CheckedScans:
+    """Scans that can be segmented, after reading each to its last byte; what is wrong with the others is printed.
+
+    A scan that cannot be segmented does not stop the others: it is named at once on stderr, and `finish` ends the run
+    with an error.
+
+    Args:
+        found: from `find_scans`.
+
+    Attributes:
+        usable: the datalist of the scans that can be segmented.
+        problems: a line for each other scan.
 
     Raises:
-        InputError: two scans have the same file, it is an input, or it exists and ``overwrite`` is not given.
+        InputError: None can be segmented.
     """
-    outputs: dict[Path, str] = {}
+
+    def __init__(self, found: Sequence[dict[str, Any]]) -> None:
+        self.total = len(found)
+        self.usable: list[dict[str, Any]] = []
+        self.problems: list[str] = []
+        for scan in found:
+            problems = find_scan_problems(scan["image"])
+            if problems:
+                self.skip(problems[0])
+            else:
+                self.usable.append(scan)
+        if not self.usable:
+            self.finish()
+
+    def skip(self, problem: str) -> None:
+        """Note why a scan is not segmented."""
+        self.problems.append(problem)
+        if self.total > 1:
+            print(f"not segmented: {problem}", file=sys.stderr)
+
+    def finish(self) -> None:
+        """Raise if a scan was not segmented.
+
+        Raises:
+            InputError: its reason, or how many there are and the first.
+        """
+        if self.problems and self.total == 1:
+            raise InputError(self.problems[0])
+        if self.problems:
+            raise InputError(
+                f"{len(self.problems)} of {self.total} scans were not segmented, first: {self.problems[0]}"
+            )
+
+
+def check_outputs(scans: Sequence[dict[str, Any]], outputs: Sequence[Path], overwrite: bool = False) -> None:
+    """Raise where writing the outputs would lose a file.
+
+    Args:
+        scans: from `find_scans`.
+        outputs: the file of each scan's label map.
+        overwrite: whether the outputs of an earlier run may be replaced; an input never is.
+
+    Raises:
+        InputError: two scans have the same output, it is an input, or it exists and ``overwrite`` is not given.
+    """
+    sources: dict[Path, str] = {}
     inputs: dict[tuple[int, int], str] = {}
-    for scan in scans:
-        files = [scan["image"]] if isinstance(scan["image"], str) else scan["image"]
+    for scan, output in zip(scans, outputs, strict=True):
+        files = image_files(scan)
         inputs |= {_identity(file): file for file in files if Path(file).exists()}
-        source = files[0]
-        output = folder / f"{stem(source)}.nii.gz"
-        if output in outputs:
-            raise InputError(f"{outputs[output]} and {source} would both be written to {output}; rename one")
-        outputs[output] = source
+        if output in sources:
+            raise InputError(f"{sources[output]} and {files[0]} would both be written to {output}; rename one")
+        sources[output] = files[0]
     existing = [output for output in outputs if output.exists()]
     for output in existing:
         if _identity(output) in inputs:
@@ -106,7 +160,12 @@ def check_outputs(scans: Sequence[dict[str, Any]], folder: Path, overwrite: bool
             f"{existing[0]} exists ({len(existing)} of {len(outputs)} outputs do); pass another --output_dir, "
             "or --overwrite true"
         )
-    return list(outputs)
+
+
+def image_files(scan: Mapping[str, Any]) -> list[str]:
+    """Return the files of a scan, one per modality."""
+    image = scan["image"]
+    return [str(file) for file in image] if isinstance(image, list | tuple) else [str(image)]
 
 
 def check_folder(folder: object) -> Path:
@@ -119,7 +178,7 @@ def check_folder(folder: object) -> Path:
     """
     if isinstance(folder, bool) or not isinstance(folder, str | int | os.PathLike) or not str(folder).strip():
         raise InputError(f"expected --output_dir to name a folder, found {folder!r}")
-    path = Path(str(folder)).expanduser()
+    path = Path(str(folder))  # as MONAI's writer takes it: "~" is a name
     nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
     if not nearest.is_dir():
         raise InputError(f"expected a folder for the label maps, found the file {nearest}; pass another --output_dir")

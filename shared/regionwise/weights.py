@@ -20,7 +20,6 @@ UNREADABLE = (
     zipfile.BadZipFile,
     RuntimeError,
     EOFError,
-    OSError,
     struct.error,
     ArithmeticError,
     AttributeError,
@@ -65,20 +64,49 @@ def load_weights(network: nn.Module, path: str | os.PathLike) -> nn.Module:
     """Load weights strictly and return the network.
 
     Raises:
-        InputError: As in `load_checkpoint`, or if names or shapes differ; the line counts them and shows the first.
+        InputError: As in `load_checkpoint`, if a value is not finite, or if names or shapes differ; the line counts
+            them and shows the first.
     """
+    weights = inference_weights(_finite_weights(path, "network"))
+    _check_fit(network, weights, path)
+    network.load_state_dict(weights)
+    return network
+
+
+def check_weights(network: nn.Module, path: str | os.PathLike) -> None:
+    """Raise where MONAI's `CheckpointLoader` cannot load a file into a network, or should not.
+
+    Args:
+        network: the network of the inference.
+        path: names to tensors, or such a mapping under ``model``.
+
+    Raises:
+        InputError: As in `load_weights`.
+    """
+    _check_fit(network, _finite_weights(path, "model"), path)
+
+
+def _finite_weights(path: str | os.PathLike, key: str) -> Mapping[str, torch.Tensor]:
     content = load_checkpoint(path)
-    weights = content.get("network", content) if isinstance(content, Mapping) else content
+    weights = content.get(key, content) if isinstance(content, Mapping) else content
     if not isinstance(weights, Mapping) or not all(torch.is_tensor(value) for value in weights.values()):
         raise InputError(f"expected the weights of a network in {path}, found {type(content).__name__}")
-    problem = mismatch(network.state_dict(), inference_weights(weights))
+    broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise InputError(
+            f"expected finite weights in {path}, found NaN or infinity in {len(broken)} of {len(weights)}, first "
+            f"{broken[0]}; train again or take another checkpoint"
+        )
+    return weights
+
+
+def _check_fit(network: nn.Module, weights: Mapping[str, torch.Tensor], path: str | os.PathLike) -> None:
+    problem = mismatch(network.state_dict(), weights)
     if problem:
         raise InputError(
             f"the checkpoint {path} does not fit the network: {problem}; "
             "pass the run's network settings with --args_file RUN/network.json"
         )
-    network.load_state_dict(inference_weights(weights))
-    return network
 
 
 def mismatch(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:

@@ -74,6 +74,18 @@ def test_what_is_no_configuration(tmp_path, name, content, message):
     assert re.search(message, problem)
 
 
+def test_a_file_of_overrides_is_checked_too(config, tmp_path, capsys):
+    file = tmp_path / "network.json"
+    file.write_text('{"epochs": 0, "loss": "rww"}')
+    assert main(["lint", config(), "--args_file", str(file), "--loss", "rrw"]) == 1
+    assert capsys.readouterr().out == "error: expected --epochs to be an integer >= 1, found 0\n"
+    for content in (None, "{"):
+        file.unlink() if content is None else file.write_text(content)
+        assert main(["lint", config(), "--args_file", str(file)]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("error: ") and "network.json" in err and err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("key", "suggestion"),
     [

@@ -44,6 +44,7 @@ BAD_VALUES = {
     "probabilities": [3],
     "decoding": ["Dice", None],
     "save_probabilities": ["x"],
+    "overwrite": ["x", 1],
     "largest_component": [1, ["a"], [0]],
     "protocol": ["papre", []],
     "regions": ["foo", 3, []],

@@ -1,6 +1,7 @@
 """Reading the runner's command line, and what a wrong one says."""
 
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,21 @@ def undo(monkeypatch):
     random.setstate(state[0])
     np.random.set_state(state[1])
     torch.set_rng_state(state[2])
+
+
+def test_the_signal_that_ends_a_run_is_as_ctrl_c(monkeypatch):
+    started_as(monkeypatch, "script.py")
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        setup()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        ours = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        setup()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN, "a handler that someone set stays"
+        assert ours is not signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def started_as(monkeypatch, *arguments):

@@ -68,7 +68,7 @@ KEYS: dict[str, tuple[dict[str, Any], str]] = {
     "import alias of a module": ({"more_imports": ["$import subprocess as glob"]}, "$import subprocess as glob"),
     "import outside of imports": ({"m": "$import torch", "x": "$@m.hub.os.system('touch PWNED')"}, "m: $import torch"),
     "method of an imported module": (
-        {"more_imports": ["$import os"], "amp": "$@imports#3.replace('a', 'b')"}, "amp: $@imports#3.replace"
+        {"more_imports": ["$import os"], "amp": "$@imports#2.replace('a', 'b')"}, "amp: $@imports#2.replace"
     ),
     "macro that copies imports": ({"a": "%imports", "amp": "$@a[2].system('x')"}, "a: %imports"),
     "reference to imports": ({"a": "@imports"}, "a: @imports (a reference to imported modules)"),

@@ -96,6 +96,10 @@ def needs_us(file, target):
     return change_json(file, target, "configs/inference.json", handlers=[{"_target_": "regionwise.training.Progress"}])
 
 
+def no_guard(file, target):
+    return repack(file, target, {"regionwise/guard.py": None})
+
+
 BAD = {
     "metadata.json follows the schema https://example.org/meta_schema_20991231.json, known is meta_": newer_schema,
     "the bundle was packed with monai 99.0.0, which is newer than the installed": newer_monai,
@@ -109,7 +113,8 @@ BAD = {
     "models/model.pt is not a readable checkpoint of tensors (Weights only": plain_pickle,
     "models/model.pt: a is not finite": broken_weights,
     "the bundle has no LICENSE": no_license,
-    "configs/inference.json names regionwise; inference must run with plain MONAI": needs_us,
+    "configs/inference.json names regionwise.training.Progress; inference must run with plain MONAI": needs_us,
+    "configs/inference.json names regionwise.guard.segment_scans, but the bundle has no regionwise/guard.py": no_guard,
 }
 
 

@@ -1,4 +1,4 @@
-"""A packed bundle with plain MONAI: regionwise cannot be imported, no PYTHONPATH, any working directory."""
+"""A packed bundle with plain MONAI: no regionwise but the bundle's own, no PYTHONPATH, any working directory."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import torch
 from monai.bundle import ConfigWorkflow, load
 from regionwise.packaging.archive import read_bundle
 
+from .. import odd_scans
 from ..packaging.packing import BUNDLES, change_json, pack_tiny, repack, unpack, write_scan
 
 # -S leaves out .pth files, and with them the editable installation of regionwise; the packages are there all the same.
@@ -77,6 +78,45 @@ def test_plain_monai_gives_the_voxels_of_the_working_tree(acdc_zip, tmp_path):
     assert sorted(path.name for path in empty.iterdir()) == ["out"]
 
 
+def test_plain_monai_refuses_what_cannot_be_segmented_and_segments_the_rest(acdc_zip, tmp_path):
+    root, scans = unpack(acdc_zip, tmp_path / "bundles"), tmp_path / "scans"
+    scans.mkdir()
+    refused = ("nan", "wrong_checksum", "four_axes", "affine_sheared", "text")
+    for name in refused:
+        odd_scans.REFUSED[name](scans / f"{name}.nii.gz")
+    write_scan(scans / "one_slice.nii.gz", shape=(40, 36, 1))
+    config = ("--config_file", root / "configs" / "inference.json", "--input", scans)
+    result = run_isolated(RUNNER, tmp_path, "run", *config, "--output_dir", "out")
+    assert result.returncode == 1
+    lines = result.stderr.splitlines()
+    assert lines[-1].startswith("error: 5 of 6 scans were not segmented, first: "), result.stderr
+    assert sum(line.startswith("not segmented: ") for line in lines) == len(refused)
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one_slice.nii.gz"]
+    assert nib.load(tmp_path / "out" / "one_slice.nii.gz").shape == (40, 36, 1)
+    result = run_isolated(RUNNER, tmp_path, "run", *config, "--output_dir", scans)
+    assert result.stderr.splitlines()[-1].startswith("error: the label map would overwrite the scan "), result.stderr
+
+
+PROPERTIES = (
+    ISOLATED
+    + """
+from monai.bundle import ConfigWorkflow
+workflow = ConfigWorkflow(sys.argv[1] + "/configs/inference.json", workflow_type="infer", bundle_root=sys.argv[1])
+workflow.initialize()
+assert workflow.check_properties() == []
+assert workflow.evaluator.run is not None
+assert "regionwise" not in sys.modules
+"""
+)
+
+
+def test_the_parts_can_be_made_without_the_guard(acdc_zip, tmp_path):
+    """As clients do that run the parts themselves, before there is any scan."""
+    result = run_isolated(PROPERTIES, tmp_path, unpack(acdc_zip, tmp_path))
+    assert result.returncode == 0, result.stderr
+
+
 TWO_BUNDLES = (
     ISOLATED
     + """
@@ -86,7 +126,7 @@ for root in roots:
     name = root.rpartition("/")[2]
     config = root + "/configs/inference.json"
     create_workflow(config_file=config, workflow_type="infer", input=scan, output_dir=f"{out}/{name}").run()
-assert "regionwise" not in sys.modules
+assert sys.modules["regionwise"].__file__.startswith(roots[0])
 """
 )
 

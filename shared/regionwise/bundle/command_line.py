@@ -57,7 +57,7 @@ def read_command(command: Sequence[str]) -> RunnerCommand | None:
     if positional:
         flags.setdefault("run_id", positional[0])
     if "args_file" in flags:
-        flags = {**_read_arguments(flags.pop("args_file")), **flags}
+        flags = {**read_arguments(flags.pop("args_file")), **flags}
     files = flags.get("config_file")
     if not files:
         return None
@@ -74,7 +74,7 @@ def _after_module(command: list[str]) -> list[str]:
     return []
 
 
-def _read_arguments(path: Any) -> Mapping[str, Any]:
+def read_arguments(path: Any) -> Mapping[str, Any]:
     """Read the ids and values of ``--args_file``; YAML is left to MONAI."""
     file = Path(str(path))
     if not file.is_file():

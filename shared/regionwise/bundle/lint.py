@@ -8,6 +8,7 @@ from monai.bundle import ConfigParser
 
 from ..errors import InputError, did_you_mean
 from ..files import read_json
+from .command_line import read_arguments
 from .contradictions import find_contradictions
 from .moved import MOVED_IDS
 from .references import find_expression_problems, find_reference_problems
@@ -16,21 +17,26 @@ from .targets import find_channel_problems, find_target_problems, find_transform
 from .walking import first_line, nearest_only
 
 
-def lint(config: str | Sequence[str], **overrides: Any) -> int:
+def lint(config: str | Sequence[str], args_file: str | None = None, **overrides: Any) -> int:
     """Check a bundle configuration with its overrides and print one line per problem.
 
     Checked: the files are JSON; every override key exists; every ``_target_`` exists and takes its arguments; every
     ``@reference`` leads somewhere; the values of the ids that users set have the right type and range and are
     consistent with each other and with metadata.json.
 
+    MONAI's runner reads the files before anything of ours runs, and ends in a traceback where one is missing or not
+    JSON; this command says so in a line.
+
     Args:
         config: a config file, or several that are merged in order.
+        args_file: a JSON file of overrides, such as a run's network.json; what is given beside it counts.
         overrides: as on the runner's command line: ``--epochs 5 --loss focal``.
 
     Returns:
         0 if there are no problems, else 1.
     """
-    problems = find_problems([config] if isinstance(config, str) else list(config), overrides)
+    from_file = {} if args_file is None else read_arguments(args_file)
+    problems = find_problems([config] if isinstance(config, str) else list(config), {**from_file, **overrides})
     for problem in problems:
         print(f"error: {problem}")
     if not problems:

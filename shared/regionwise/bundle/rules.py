@@ -139,6 +139,7 @@ RULES: dict[str, tuple[str, Check]] = {
     "probabilities": FLAG,
     "decoding": ("'argmax' or 'dice'", _is_one_of("argmax", "dice")),
     "save_probabilities": FLAG,
+    "overwrite": FLAG,
     "largest_component": ("a list of classes", _is_list(_is_whole(1), empty=True)),
     "protocol": (f"one of {', '.join(PROTOCOLS)}", _is_one_of(*PROTOCOLS)),
     "regions": (f"one of {', '.join(REGIONS)}, or null", _or_null(_is_one_of(*REGIONS))),

@@ -1,6 +1,8 @@
 """Set up a bundle's run: one-line errors, a checked command line, fixed seeds."""
 
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from monai.utils import set_determinism
@@ -23,6 +25,7 @@ def setup(seed: int = 0) -> None:
         InputError: If the configuration or an override is wrong.
     """
     sys.excepthook = show_input_errors_in_one_line
+    _end_as_after_ctrl_c()
     command = current_command()
     if command is not None:
         problems = find_problems(command.files, command.overrides, command.run_id)
@@ -30,6 +33,13 @@ def setup(seed: int = 0) -> None:
             more = f" (and {len(problems) - 1} more: python -m regionwise lint)" if len(problems) > 1 else ""
             raise InputError(problems[0] + more)
     set_determinism(seed=seed)
+
+
+def _end_as_after_ctrl_c() -> None:
+    """Let SIGTERM, with which queues and containers end a run, end it as Ctrl-C does: files whole, and in one line."""
+    in_main_thread = threading.current_thread() is threading.main_thread()  # only there may handlers be set
+    if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def find_bundle_root(name: str) -> str:

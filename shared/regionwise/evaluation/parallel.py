@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -37,7 +38,9 @@ def measure_cases(
     if workers <= 1:
         return list(bar(map(measure, cases)))
     # spawn: the caller may hold threads or a GPU, neither of which survives a fork.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    # After Ctrl-C this process alone says so, and the others end with the case at hand.
+    ignored = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), signal.signal, ignored) as pool:
         return list(bar(pool.map(measure, cases)))
 
 

@@ -39,7 +39,11 @@ class ProbabilityEnsemble(nn.Module):
         self.tta = tta
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return probabilities, float32 (B, K, *spatial), that sum to 1 over K."""
+        """Return probabilities, float32 (B, K, *spatial), that sum to 1 over K.
+
+        Raises:
+            InputError: If one is NaN: the arg max of these is a label map like any other.
+        """
         axes = range(2, image.ndim)
         flips = [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)] if self.tta else [()]
         total: Any = 0
@@ -48,6 +52,8 @@ class ProbabilityEnsemble(nn.Module):
             for network in self.networks:
                 probabilities = network(seen).float().softmax(1)
                 total = total + (probabilities.flip(flip) if flip else probabilities)
+        if not torch.isfinite(total).all():
+            raise InputError("expected finite scores of the network, found NaN or infinity; try --amp false")
         return total / (len(flips) * len(self.networks))
 
 

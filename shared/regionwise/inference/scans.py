@@ -1,52 +1,44 @@
 """List scans without labels for inference."""
 
-from pathlib import Path
-from typing import Any
-
 from ..datasets import brats
-from ..errors import InputError
+from ..distributed import barrier
+from ..options import as_flag, as_path
+from ..scans import CheckedScans, check_folder, check_outputs, find_scans
+from .save import PREDICTIONS, PROBABILITIES
 
-SUFFIXES = (".nii.gz", ".nii")
 MODALITIES = {"brats": brats.MODALITIES}
 """Datasets whose images have several files, ``<name>_<modality>``, in the networks' channel order."""
 
 
-def scans(input: str, dataset: str) -> list[dict[str, Any]]:
-    """List the scans at a path (a file or a folder, without subfolders) as a datalist without labels.
+def scans(
+    input: str,
+    dataset: str,
+    output_dir: str,
+    probabilities: bool | str = False,
+    overwrite: bool | str = False,
+) -> CheckedScans:
+    """Find and read the scans at a path, and make sure that nothing is lost by writing their label maps.
 
     Args:
         input: a NIfTI file, or a folder of them; with several modalities, any file of a scan, or a folder of scans.
         dataset: the dataset the network was trained on.
+        output_dir: output folder; label maps go to ``predictions/<case_id>.nii.gz`` in it.
+        probabilities: whether probabilities are written as well.
+        overwrite: whether to replace those of an earlier run.
 
     Returns:
-        Items with ``case_id`` (the file's name, without the modality if there are several) and ``image``.
+        The scans that can be segmented, with ``case_id`` (the file's name, without the modality if there are several)
+        and ``image``, and what is wrong with the others.
 
     Raises:
-        InputError: If nothing is found, or a modality of a scan is missing.
+        InputError: nothing to segment, or an output would overwrite an input or (without ``overwrite``) an earlier
+            result.
     """
-    path = Path(str(input)).expanduser()
-    if not path.exists():
-        raise InputError(f"expected a scan or a folder of scans at {path}, found nothing; pass --input")
-    files = [path] if path.is_file() else sorted(path.iterdir())
-    files = [file for file in files if file.name.endswith(SUFFIXES) and not file.name.startswith(".")]
-    if not files:
-        raise InputError(f"expected .nii.gz or .nii files at {path}, found none")
-    if dataset not in MODALITIES:
-        return [{"case_id": _stem(file), "image": str(file)} for file in files]
-    names = dict.fromkeys(_stem(file).rpartition("_")[0] for file in files)
-    return [_several(path if path.is_dir() else path.parent, name, MODALITIES[dataset]) for name in names]
-
-
-def _several(folder: Path, name: str, modalities: tuple[str, ...]) -> dict[str, Any]:
-    found = []
-    for modality in modalities:
-        candidates = [folder / f"{name}_{modality}{suffix}" for suffix in SUFFIXES]
-        present = [file for file in candidates if file.is_file()]
-        if not present:
-            raise InputError(f"expected {candidates[0]}, not found: a scan needs {', '.join(modalities)}")
-        found.append(str(present[0]))
-    return {"case_id": name, "image": found}
-
-
-def _stem(file: Path) -> str:
-    return file.name.removesuffix(".gz").removesuffix(".nii")
+    found = find_scans(input, MODALITIES.get(dataset))
+    kinds = (PREDICTIONS, PROBABILITIES) if as_flag(probabilities, "save_probabilities") else (PREDICTIONS,)
+    for kind in kinds:
+        folder = check_folder(as_path(output_dir, "output_dir") / kind)
+        check_outputs(found, [folder / f"{scan['case_id']}.nii.gz" for scan in found], as_flag(overwrite, "overwrite"))
+    checked = CheckedScans(found)
+    barrier()  # of several processes, none writes before all have looked
+    return checked

@@ -50,6 +50,7 @@ COMPONENTS = {
     "regionwise.bundle.packed": "PublishWeights require_own_code start_from",
     "regionwise.cascade": "CropToPriord",
     "regionwise.diagnostics": "GradientSigns",
+    "regionwise.guard": "segment_scans",
     "regionwise.distributed": "local_device share_of start stop synchronized",
     "regionwise.modalities": """DropModalitiesd HemisDynUNet LoadModalitiesd PresenceDynUNet evaluate_subsets
         find_modalities with_dropout""",
@@ -73,10 +74,10 @@ CALLS = _names("""
     torch.distributed.is_initialized""")
 DTYPES = _names("bfloat16 float16 float32 float64")
 VALUES = frozenset(["sys.path", *(f"torch.{dtype}" for dtype in DTYPES)])
-# Methods of references: of strings, dictionaries, networks and engines.
+# Methods of references: of strings, dictionaries, networks, engines and checked scans.
 METHODS = _names("endswith get items join keys lower parameters replace split startswith strip to upper values")
-METHODS_WITHOUT_ARGUMENTS = _names("run")
-ATTRIBUTES = _names("engine_amp network")  # of the references to Precision and the averaged network
+METHODS_WITHOUT_ARGUMENTS = _names("finish run")
+ATTRIBUTES = _names("engine_amp network usable")  # of references to Precision, the averaged network, checked scans
 TAKEN_NAMES = frozenset([*IMPORTS, "np", *dir(builtins)])
 
 # Files. What stands in regionwise/ is compared with the installed package instead.

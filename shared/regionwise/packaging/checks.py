@@ -27,17 +27,23 @@ from .names import VERSION, as_shown
 
 SCHEMAS = Path(__file__).parent / "schema"
 ZOO_FILE_LIMIT_MIB = 25
+GUARD, GUARD_FILE = "regionwise.guard.segment_scans", "regionwise/guard.py"
 PACKAGE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,80}[A-Za-z0-9])?")
 
 
 def check_layout(bundle: PackedBundle) -> str:
-    """Check that the files required by the model zoo exist, and that inference needs MONAI only."""
+    """Check that the files required by the model zoo exist, and that inference needs MONAI and the guard only."""
     for path in (*REQUIRED_FILES, "models/model.pt"):
         if path not in bundle.contents:
             raise InputError(f"the bundle has no {path}")
     inference = _read_object(bundle, "configs/inference.json")
-    if any(isinstance(value, str) and "regionwise" in value for _, value, _ in walk(inference)):
-        raise InputError("configs/inference.json names regionwise; inference must run with plain MONAI")
+    named = {value for _, value, _ in walk(inference) if isinstance(value, str) and "regionwise" in value}
+    if named - {GUARD}:
+        raise InputError(
+            f"configs/inference.json names {as_shown(min(named - {GUARD}))}; inference must run with plain MONAI"
+        )
+    if named and GUARD_FILE not in bundle.contents:
+        raise InputError(f"configs/inference.json names {GUARD}, but the bundle has no {GUARD_FILE}")
     large = [path for path, content in bundle.contents.items() if len(content) > ZOO_FILE_LIMIT_MIB * 2**20]
     note = f"; {', '.join(large)} above {ZOO_FILE_LIMIT_MIB} MiB: the model zoo wants large_files.yml" if large else ""
     return f"{len(bundle.contents)} files{note}"

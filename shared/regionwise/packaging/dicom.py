@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from ..errors import InputError
+from ..errors import InputError, find_input_error
 from ..files import atomic_path
 from ..nifti import read_labels, write_volume
 from ..options import as_flag
@@ -55,7 +55,14 @@ class Series:
         return np.asarray(image.dataobj, dtype=np.float32), np.asarray(image.affine, dtype=np.float64)
 
 
-def dicom(bundle: str, input: str, output_dir: str, slice_axis: int | None = None, execute: bool | str = False) -> None:
+def dicom(
+    bundle: str,
+    input: str,
+    output_dir: str,
+    slice_axis: int | None = None,
+    execute: bool | str = False,
+    overwrite: bool | str = False,
+) -> None:
     """Run a packed bundle on a DICOM series and write OUTPUT_DIR/segmentation.dcm and labels.nii.gz.
 
     The segmentation lies on the voxels of the source and refers to its images; both are checked.
@@ -66,6 +73,7 @@ def dicom(bundle: str, input: str, output_dir: str, slice_axis: int | None = Non
         output_dir: folder to write to.
         slice_axis: slice axis of the training volumes, 0 or 2; by default that of the bundle.
         execute: true also runs a bundle with code that `verify` lists.
+        overwrite: true replaces the segmentation of an earlier run.
     """
     highdicom = _highdicom()
     packed = read_bundle(bundle)
@@ -83,9 +91,13 @@ def dicom(bundle: str, input: str, output_dir: str, slice_axis: int | None = Non
         scan = folder.parent / "labels.nii.gz"
         write_volume(scan, voxels, affine)
         arguments = {"input": str(scan), "output_dir": str(output_dir), "bundle_root": str(folder)}
+        arguments["overwrite"] = as_flag(overwrite, "overwrite")
         workflow = ConfigWorkflow(str(folder / "configs" / "inference.json"), workflow_type="infer", **arguments)
         workflow.initialize()
-        workflow.run()
+        try:
+            workflow.run()
+        except RuntimeError as error:  # MONAI's, of anything that a component raises
+            raise find_input_error(error) or error from error
     names = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     classes = {int(number): name for number, name in names.items() if int(number) > 0}
     segmentation = make_segmentation(

@@ -55,13 +55,14 @@ def usage_section(name: str, version: str, training_packages: Sequence[str], ver
     training = " ".join(f'"{package}"' for package in training_packages)
     return f"""## Use of this packed bundle
 
-Inference needs MONAI and no code of this bundle:
+Inference needs MONAI; of the package `regionwise` in this folder it runs what checks scans and weights:
 
     pip install {install}
     python -m monai.bundle run --config_file {name}/configs/inference.json --input scan.nii.gz --output_dir out
 
-`--input` is a file or a folder of files. The command runs from any working directory. From Python, say where the
-bundle is:
+`--input` is a file or a folder of files. A scan that cannot be segmented is named, and the others are segmented.
+Label maps of an earlier run are replaced with `--overwrite true` only. The command runs from any working directory.
+From Python, say where the bundle is:
 
     workflow = monai.bundle.create_workflow(config_file="{name}/configs/inference.json", workflow_type="infer",
                                             bundle_root="{name}", input="scan.nii.gz", output_dir="out")
@@ -76,6 +77,7 @@ runs the package `regionwise` in this folder, which needs:
     python -m monai.bundle run training --config_file {name}/configs/train.json --dataset_dir DIR
 
 Two bundles that were packed with different versions of this package cannot train in one process; the second says so.
+Inference of both is checked by the first one's code.
 
 Check the files: `cd {name} && sha256sum -c {name}_v{version}.sha256`.
 """

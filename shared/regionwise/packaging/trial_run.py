@@ -17,6 +17,7 @@ from monai.bundle import ConfigParser, ckpt_export, create_workflow, verify_net_
 
 from ..bundle.packed import PACKAGE
 from ..errors import InputError
+from ..scans import find_scans
 from ..weights import load_weights
 from .names import as_shown
 
@@ -142,6 +143,7 @@ def check_chain(folder: Path) -> str:
     if "amp" in evaluation:
         evaluation["amp"] = False  # the chains are compared, not the precision
     dataset = inference.get_parsed_content("dataset")
+    dataset.data = find_scans("scan", inference.get("modalities"))
     expected = evaluation.get_parsed_content("preprocessing")(dict(dataset.data[0]))["image"]
     image = dataset[0]["image"]
     if image.shape != expected.shape or not torch.equal(image.as_tensor(), expected.as_tensor()):
