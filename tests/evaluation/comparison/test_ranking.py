@@ -40,7 +40,11 @@ def test_methods_without_a_difference_change_ranks():
         ({"a": [1.0]}, {}, "expected two methods or more with one value per patient each"),
         ({"a": [1.0], "b": [1.0, 2.0]}, {}, "expected two methods or more with one value per patient each"),
         ({"a": [1.0], "b": [np.nan]}, {}, "expected finite values, found NaN or infinity"),
-        ({"a": [1.0], "b": [2.0]}, {"order": "mean"}, "Unknown order 'mean'; did you mean 'mean_then_rank'"),
+        (
+            {"a": [1.0], "b": [2.0]},
+            {"order": "mean_then_rnk"},
+            "Unknown order 'mean_then_rnk'; did you mean 'mean_then_rank'",
+        ),
     ],
 )
 def test_bad_input_is_told(values, options, message):
