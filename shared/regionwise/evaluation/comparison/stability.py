@@ -28,7 +28,9 @@ def describe_stability(
         ``ranking`` (one of each structure, metric and aggregation order), ``variance`` (one of each structure, metric
         and method) and ``detectable`` (one of each structure and metric).
     """
-    ranking, variance, detectable = [], [], []
+    ranking: list[dict[str, Any]] = []
+    variance: list[dict[str, Any]] = []
+    detectable: list[dict[str, Any]] = []
     for (structure, metric), (values, patients) in cells.items():
         where = {"structure": structure, "metric": metric}
         tables = {method: cluster_means(own, patients) for method, own in values.items()}

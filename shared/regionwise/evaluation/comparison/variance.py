@@ -1,5 +1,6 @@
 """Variance components of results, and the difference that a number of patients and seeds can show."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ class Components(NamedTuple):
     rest: float | None
 
 
-def variance_components(values: np.ndarray) -> Components | None:
+def variance_components(values: np.ndarray | Sequence[Sequence[float]]) -> Components | None:
     """Variance components of the values of one method: y_ps = mean + patient_p + seed_s + rest_ps, all random.
 
     By the mean squares of the two-way table (ANOVA estimators, exact for a complete table); an estimate below 0 is
@@ -56,7 +57,11 @@ def variance_components(values: np.ndarray) -> Components | None:
     ms_rest = ms_rest if ms_rest > 1e-24 * float(np.square(y).max()) else 0.0
     patient = float(rows.var(ddof=1)) - ms_rest / seeds
     seed = float(columns.var(ddof=1)) - ms_rest / patients
-    return Components(*(float(np.sqrt(max(one, 0.0))) for one in (patient, seed, ms_rest)))
+    return Components(_root(patient), _root(seed), _root(ms_rest))
+
+
+def _root(variance: float) -> float:
+    return float(np.sqrt(max(variance, 0.0)))
 
 
 def detectable_difference(
