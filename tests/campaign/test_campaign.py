@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from regionwise.cli import COMMANDS
 
 from . import __main__ as campaign
 from . import kills
+from .bad_values import RIGHT
 from .kills import VARIANTS, find_difference, try_kills
 from .label_maps import labels, write_labels
 from .mutated_scans import MUTATIONS, find_wrong_dice
@@ -31,6 +33,10 @@ def test_a_killed_training_resumes_to_the_last_bit(variant, tmp_path, monkeypatc
     monkeypatch.setattr(kills, "VARIANTS", {variant: VARIANTS[variant]})
     (trial,) = try_kills(np.random.default_rng(1), 1, tmp_path)
     assert trial.problem == "", trial.command
+
+
+def test_every_command_is_tried():
+    assert RIGHT.keys() == COMMANDS.keys(), "a new command needs a right command line to make wrong ones from"
 
 
 REFUSED = Ending(1, err="error: expected a folder, found a file\n")
