@@ -199,3 +199,46 @@ def test_parity_on_a_real_scan_in_millimeters(real_data):
         volume = read_labels(path)
         expected = published.published_rrw_map(volume.array, 3, volume.spacing_mm)
         np.testing.assert_allclose(region_wise_map(volume.array, 3, "rrw", volume.spacing_mm), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("class_weights", [None, (1.0, 2.0, 3.0)])
+@given(labels=label_arrays, spacing=spacings)
+@settings(deadline=None, derandomize=True, max_examples=25)
+def test_soft_labels_of_zero_and_one_have_the_map_of_hard_ones(kind, class_weights, labels, spacing):
+    spacing = None if spacing is None else spacing[: labels.ndim]
+    soft = np.stack([labels == c for c in range(3)]).astype(np.float32)
+    expected = region_wise_map(labels, 3, kind, spacing, class_weights)
+    made = region_wise_map(soft, 3, kind, spacing, class_weights, soft=True)
+    np.testing.assert_allclose(made, expected, atol=1e-6, rtol=1e-6)
+    assert torch.equal(
+        region_wise_map(torch.from_numpy(soft), 3, kind, spacing, class_weights, soft=True), torch.from_numpy(made)
+    )
+
+
+def test_soft_maps_along_a_line_by_hand():
+    # The most probable classes are 0 0 1 1, so that d̂ is 1 1/2 1/2 1 and the distance to the boundary 2 1 1 2.
+    soft = np.array([[[1, 0.75, 0.25, 0]], [[0, 0.25, 0.75, 1]]])
+    assert region_wise_map(soft, 2, soft=True).tolist() == [
+        [[-1, 0.25 - 0.75 / 2, 0.75 - 0.25 / 2, 1]],
+        [[1, 0.75 - 0.25 / 2, 0.25 - 0.75 / 2, -1]],
+    ]
+    assert region_wise_map(soft, 2, "boundary", soft=True)[1].tolist() == [[2, 0.5, -0.5, -2]]
+    assert region_wise_map(soft, 2, "hausdorff_one_sided", soft=True)[1].tolist() == [[4, 0.5, -0.5, -4]]
+    assert region_wise_map(soft, 2, "cao", soft=True)[0].tolist() == [[-1, -0.5, 0.5, 1]]
+    weighted = region_wise_map(soft, 2, "cao", None, (1.0, 3.0), soft=True)  # (1 - y) w of the others - y w
+    assert weighted[:, 0, 1].tolist() == [0.25 * 3 - 0.75, 0.75 - 0.25 * 3]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros((2, 4, 4)), r"expected soft labels \(3, \*spatial\) with 2 or 3 spatial axes, got shape \(2, 4, 4\)"),
+        (np.zeros((3, 4, 4)), "sums of 1 at each voxel, found 0 to 0; the background is 1 minus"),
+        (np.full((3, 4, 4), 2.0), r"values in \[0, 1\] at each voxel, found 2 to 2"),
+        ([[0.5]], "expected soft labels as a NumPy array or a tensor, got list"),
+    ],
+)
+def test_what_is_no_soft_label_is_said(labels, message):
+    with pytest.raises(InputError, match=message):
+        region_wise_map(labels, 3, soft=True)

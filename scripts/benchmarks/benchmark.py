@@ -21,7 +21,7 @@ import published
 import torch
 from _timing import Row, Work, busy_seconds, interleaved, machine, print_line, report
 from monai.bundle import ConfigParser
-from monai.losses import BoundaryLoss, DiceCELoss, HausdorffDTLoss
+from monai.losses import BoundaryLoss, DiceCELoss, DiceLoss, HausdorffDTLoss
 from regionwise.distance import batch_distance, normalized_distance
 from regionwise.losses import DeepSupervisionLoss, make_loss
 from regionwise.maps import batch_map, region_wise_map
@@ -121,6 +121,13 @@ def loss_rows() -> Iterator[Row]:
         both_ways(published.published_region_wise_loss, labels),
         0.3,
     )
+    soft = torch.softmax(3 * torch.randn(logits.shape, generator=generator), 1)
+    monai = {"hard": (both_ways(DiceLoss(**options), labels), labels)}
+    monai["soft"] = (both_ways(DiceLoss(softmax=True, soft_label=True), soft), soft)
+    for name in ("dml", "jml", "dml:version=2", "dice:missing_labels", "dice:empty_labels"):
+        for kind, (theirs, target) in monai.items():
+            mine = both_ways(make_loss(name, soft=kind == "soft"), target)
+            yield Row(f"{name} and gradient, {kind} labels, 10x4x256x224", "MONAI DiceLoss", mine, theirs, 1.0)
 
 
 def step_rows(batch_size: int = 2) -> Iterator[Row]:

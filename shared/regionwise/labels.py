@@ -67,6 +67,52 @@ def as_label_tensor(labels: np.ndarray | torch.Tensor, num_classes: int | None =
     return whole
 
 
+# Interpolation and float16 may leave a probability slightly outside [0, 1], and a sum of them beside 1.
+PROBABILITY_ROUNDING = 1e-3
+
+
+def as_probabilities(labels: np.ndarray | torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Convert soft labels to a floating tensor, checking that they are probabilities (waits for the device).
+
+    Args:
+        labels: the probability of each class, (num_classes, *spatial) with 2 or 3 spatial axes, of any type.
+        num_classes: C, the background included.
+
+    Returns:
+        float32 (float64 stays), (num_classes, *spatial).
+
+    Raises:
+        InputError: If the shape is another, or `check_probabilities` refuses the values.
+    """
+    if not isinstance(labels, np.ndarray | torch.Tensor):
+        raise InputError(f"expected soft labels as a NumPy array or a tensor, got {type(labels).__name__}")
+    if labels.ndim not in (3, 4) or labels.shape[0] != num_classes:
+        raise InputError(
+            f"expected soft labels ({num_classes}, *spatial) with 2 or 3 spatial axes, got shape {tuple(labels.shape)}"
+        )
+    tensor = torch.from_numpy(np.ascontiguousarray(labels)) if isinstance(labels, np.ndarray) else plain(labels)
+    tensor = tensor if tensor.dtype == torch.float64 else tensor.float()
+    check_probabilities(tensor, 0)
+    return tensor
+
+
+def check_probabilities(probabilities: torch.Tensor, axis: int) -> None:
+    """Check that values are probabilities that sum to 1 along an axis, up to rounding (waits for the device).
+
+    Raises:
+        InputError: If they are not, or one is NaN.
+    """
+    if not probabilities.numel():
+        return
+    for values, lowest, what in ((probabilities, 0, "values in [0, 1]"), (probabilities.sum(axis), 1, "sums of 1")):
+        least, most = (float(value) for value in torch.aminmax(values))
+        if not (least >= lowest - PROBABILITY_ROUNDING and most <= 1 + PROBABILITY_ROUNDING):
+            raise InputError(
+                f"expected soft labels to be probabilities, {what} at each voxel, found {least:.4g} to {most:.4g}; "
+                "the background is 1 minus the sum of the other classes"
+            )
+
+
 def plain(tensor: torch.Tensor) -> torch.Tensor:
     """Detach a tensor from its gradient and from MONAI's metadata, sharing memory."""
     return tensor.detach().as_subclass(torch.Tensor)

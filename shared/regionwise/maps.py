@@ -7,7 +7,7 @@ import torch
 
 from .distance import batch_distance, other_voxels
 from .errors import InputError, did_you_mean
-from .labels import Array, as_label_tensor, as_labels, as_spacing, check_ndim, plain
+from .labels import Array, as_label_tensor, as_labels, as_probabilities, as_spacing, check_ndim, plain
 
 # Rectified by construction: -m at the voxel's true class, 1 at every other class (m: `true_class_magnitude`).
 RECTIFIED_KINDS = ("rrw", "active_contour", "cao", "inverse_distance")
@@ -23,6 +23,7 @@ def region_wise_map(
     spacing: Sequence[float] | None = None,
     class_weights: Sequence[float] | None = None,
     backend: str = "auto",
+    soft: bool = False,
 ) -> Array:
     """Region-wise map z of a label array: z_ic is the weight of the probability of class c at voxel i.
 
@@ -39,14 +40,23 @@ def region_wise_map(
     - inverse_distance: -s / d_i if c = y_i, else 1, with s the smallest spacing: a weight in (0, 1] that is large
       near the boundary, 0 for a label that fills the array (after Caliva et al. 2019)
 
+    The map of soft labels y is the expected map: the class of voxel i is drawn with the probabilities y_i, and all
+    distances are those of the most probable classes. With m_i the magnitude above (z_ic = -m_i on the true class),
+
+    - rectified kinds: z_ic = (1 - y_ic) - y_ic m_i
+    - boundary, hausdorff_one_sided: z_ic = d_ic (1 - 2 y_ic), or its square
+
+    which for probabilities 0 and 1 is the map of those labels.
+
     Args:
         labels: integers from 0 to num_classes - 1 of any integer, boolean or floating type, 2-D or 3-D, any memory
-            layout.
+            layout; with ``soft``, the probability of each class, floating (num_classes, *spatial).
         num_classes: C, the background included.
         kind: one of the names above.
         spacing: voxel size along each axis (mm); None means 1 along each.
         class_weights: one positive factor per class: all of z_i is multiplied by that of voxel i's class.
         backend: implementation of the distance, see `regionwise.distance.normalized_distance`.
+        soft: whether labels are soft; with class_weights w, z_i of soft labels is the expected w z_i.
 
     Returns:
         float32 (C, *spatial), of the labels' kind (NumPy array, or tensor on the same device).
@@ -62,11 +72,16 @@ def region_wise_map(
         [[[-1.0, -0.5, 1.0, 1.0]], [[1.0, 1.0, -0.5, -1.0]]]
         >>> region_wise_map(labels, 2, "boundary", spacing=(1.0, 1.5))[1].tolist()  # mm, negative inside
         [[3.0, 1.5, -1.5, -3.0]]
+        >>> probabilities = np.array([[[1, 0.75, 0, 0]], [[0, 0.25, 1, 1]]])
+        >>> region_wise_map(probabilities, 2, soft=True)[0].tolist()  # at voxel 1: 0.25 - 0.75 * 0.5
+        [[-1.0, -0.125, 1.0, 1.0]]
     """
-    check_ndim(labels)
     check_kind(kind)
     if isinstance(num_classes, bool) or num_classes != int(num_classes) or num_classes < 1:
         raise InputError(f"expected num_classes to be an integer >= 1, got {num_classes}")
+    if soft:
+        return _soft_map(labels, num_classes, kind, spacing, class_weights, backend)
+    check_ndim(labels)
     spacing = as_spacing(spacing, labels.ndim)
     weights = as_class_weights(class_weights, num_classes)
     if isinstance(labels, np.ndarray):
@@ -108,6 +123,42 @@ def batch_map(
     if class_weights is not None:
         z *= class_weights.to(labels.device)[labels.long()][:, None]
     return z
+
+
+def soft_batch_map(
+    probabilities: torch.Tensor,
+    kind: str,
+    spacing: Sequence[float],
+    class_weights: torch.Tensor | None = None,
+    backend: str = "auto",
+) -> torch.Tensor:
+    """`region_wise_map` of each image of a batch of soft labels: the expected map.
+
+    Args:
+        probabilities: floating (B, C, *spatial); not checked.
+        kind: as in `region_wise_map`.
+        spacing: voxel size along each spatial axis.
+        class_weights: float32 (C,), or None.
+        backend: as in `region_wise_map`.
+
+    Returns:
+        float32 (B, C, *spatial) on the labels' device.
+    """
+    labels, num_classes = probabilities.argmax(1), probabilities.shape[1]
+    weighted = weighted_probabilities(probabilities, class_weights).float()
+    total = weighted.sum(1, keepdim=True)
+    if kind in SIGNED_POWERS:
+        distance = batch_map(labels, num_classes, kind, spacing, None, backend).abs_()
+        return distance * (total - 2 * weighted)
+    magnitude = true_class_magnitude(labels, num_classes, kind, spacing, backend)
+    return total - weighted * (1 + magnitude[:, None])
+
+
+def weighted_probabilities(probabilities: torch.Tensor, class_weights: torch.Tensor | None) -> torch.Tensor:
+    """Multiply the probabilities (B, C, *spatial) of soft labels by class weights (C,); None leaves them."""
+    if class_weights is None:
+        return probabilities
+    return probabilities * class_weights.to(probabilities).view(-1, *[1] * (probabilities.ndim - 2))
 
 
 def true_class_magnitude(
@@ -204,6 +255,21 @@ def as_class_weights(
         number = "" if num_classes is None else f"{num_classes} "
         raise InputError(f"expected {number}positive class weights, got {weights.tolist()}")
     return weights
+
+
+def _soft_map(
+    probabilities: Array,
+    num_classes: int,
+    kind: str,
+    spacing: Sequence[float] | None,
+    class_weights: Sequence[float] | None,
+    backend: str,
+) -> Array:
+    checked = as_probabilities(probabilities, num_classes)
+    spacing = as_spacing(spacing, checked.ndim - 1)
+    weights = as_class_weights(class_weights, num_classes)
+    z = soft_batch_map(checked[None], kind, spacing, weights, backend)[0]
+    return z.numpy() if isinstance(probabilities, np.ndarray) else z
 
 
 def _signed_distance(inside: torch.Tensor, power: int, spacing: Sequence[float], backend: str) -> torch.Tensor:

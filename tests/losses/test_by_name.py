@@ -100,7 +100,10 @@ def test_every_name_of_the_design_is_there():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("rrv", r"Unknown loss 'rrv'; did you mean 'rrw'\? choices: rrw, .*<map>\+<dice\|ce>:<equal\|gradual>"),
+        (
+            "rrv",
+            r"Unknown loss 'rrv'; did you mean 'rrw'\? choices: rrw, .*<map>\+<dice\|ce\|dml\|jml>:<equal",
+        ),
         ("dise", r"Unknown loss 'dise'; did you mean 'dice'"),
         ("bondary+ce:equal", r"'bondary'\? did you mean 'boundary'"),
         ("rrw+dise:equal", r"Loss 'rrw\+dise:equal' is not of the form <map>\+.*'dise'\? did you mean 'dice'"),

@@ -207,7 +207,7 @@ def test_settings_that_cannot_be_used_are_said():
         RegionWiseLoss(target="maps")
     with pytest.raises(InputError, match="Unknown distance backend 'gpu'"):
         RegionWiseLoss(backend="gpu")
-    with pytest.raises(InputError, match="a finished map holds both"):
+    with pytest.raises(InputError, match="a finished map holds them"):
         RegionWiseLoss(target="map", spacing=(1.0, 1.0))
     with pytest.raises(InputError, match="expected positive class weights"):
         RegionWiseLoss(class_weights=(1.0, -1.0))

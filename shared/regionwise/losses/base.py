@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from ..labels import as_label_tensor, plain
+from ..labels import as_label_tensor, check_probabilities, plain
 
 # Interpolation and float16 may leave a d̂ slightly outside [0, 1].
 _ROUNDING = 1e-3
@@ -18,22 +18,37 @@ class Target:
     """A target in the form the losses compute with.
 
     Attributes:
-        labels: int64 (B, *spatial).
+        truth: int64 (B, *spatial) labels, or soft labels: floating (B, C, *spatial) probabilities.
         distance: float32 (B, *spatial), the normalized distance d̂ from the data pipeline, or None.
+        soft: whether ``truth`` holds probabilities.
     """
 
-    labels: torch.Tensor
+    truth: torch.Tensor
     distance: torch.Tensor | None
+    soft: bool = False
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """Labels int64 (B, *spatial): of soft ones, the most probable class."""
+        return self.truth.argmax(1) if self.soft else self.truth
 
 
 class LabelLoss(torch.nn.Module, ABC):
     """Loss of logits (B, C, *spatial) against labels (B, 1, *spatial), or labels and d̂ (B, 2, *spatial).
 
-    A subclass says what it derives from the target alone (`prepare`) and the loss value (`compute`). Deep supervision
-    prepares a target once for all logits of one resolution.
+    A soft loss takes the probabilities of the classes in place of the labels: (B, C, *spatial), or (B, C + 1, *spatial)
+    with d̂ last. A subclass says what it derives from the target alone (`prepare`) and the loss value (`compute`). Deep
+    supervision prepares a target once for all logits of one resolution.
+
+    Args:
+        soft: whether targets are soft labels.
     """
 
     _seen = False  # whether a target was checked; see `split`
+
+    def __init__(self, soft: bool = False) -> None:
+        super().__init__()
+        self.soft = soft
 
     def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Compute the loss.
@@ -41,15 +56,16 @@ class LabelLoss(torch.nn.Module, ABC):
         Args:
             logits: (B, C, *spatial), 2-D or 3-D, any floating type; half and bfloat16 are computed with in float32.
             target: (B, 1, *spatial) integers from 0 to C - 1 in any type, or (B, 2, *spatial): those, and d̂ in [0, 1].
-                Not one-hot. Values are checked on the CPU; on another device only in the first call, because every
-                check waits for the device.
+                Not one-hot. With ``soft``: (B, C, *spatial) probabilities that sum to 1 at each voxel, or
+                (B, C + 1, *spatial), those and d̂. Values are checked on the CPU; on another device only in the first
+                call, because every check waits for the device.
 
         Returns:
             A scalar tensor, float32 (float64 for float64 logits).
 
         Raises:
-            InputError: If shapes do not fit, labels are not integers from 0 to C - 1, d̂ is outside [0, 1], or the
-                target is one-hot.
+            InputError: If shapes do not fit, labels are not integers from 0 to C - 1, d̂ is outside [0, 1], the target
+                is one-hot, or soft labels are no probabilities.
         """
         return self.compute(logits, self.prepare(logits, target))
 
@@ -62,11 +78,12 @@ class LabelLoss(torch.nn.Module, ABC):
         """Compute the loss for a prepared target."""
 
     def split(self, logits: torch.Tensor, target: torch.Tensor) -> Target:
-        """Split a target into labels and d̂, checked as `forward` says."""
-        check_target(logits, target)
+        """Split a target into (soft) labels and d̂, checked as `forward` says."""
+        num_classes = logits.shape[1]
+        check_target(logits, target, (num_classes, num_classes + 1) if self.soft else (1, 2))
         check = target.device.type == "cpu" or not self._seen
         self._seen = True
-        return split_target(target, logits.shape[1], check)
+        return split_soft_target(target, num_classes, check) if self.soft else split_target(target, num_classes, check)
 
 
 def check_target(logits: torch.Tensor, target: torch.Tensor, channels: tuple[int, ...] = (1, 2)) -> None:
@@ -90,7 +107,10 @@ def check_target(logits: torch.Tensor, target: torch.Tensor, channels: tuple[int
     if not fits or target.shape[1] not in channels:
         spatial = ", ".join(str(size) for size in logits.shape[2:])
         number = " or ".join(str(channel) for channel in channels)
-        one_hot = "; a one-hot target becomes labels by target.argmax(1, keepdim=True)"
+        one_hot = (
+            "; a one-hot target becomes labels by target.argmax(1, keepdim=True), and probabilities need a loss made "
+            "with soft=True"
+        )
         raise InputError(
             f"expected a target of shape ({logits.shape[0]}, {number}, {spatial}) for logits of shape "
             f"{tuple(logits.shape)}, got {tuple(target.shape)}{one_hot if target.shape == logits.shape else ''}"
@@ -115,6 +135,29 @@ def split_target(target: torch.Tensor, num_classes: int, check: bool = True) -> 
     if check and distance is not None:
         check_distance(labels, distance)
     return Target(labels, distance)
+
+
+def split_soft_target(target: torch.Tensor, num_classes: int, check: bool = True) -> Target:
+    """Split (B, C or C + 1, *spatial) into probabilities and d̂.
+
+    Args:
+        target: probabilities, or probabilities and d̂.
+        num_classes: C.
+        check: check the values, which on another device than the CPU waits for it.
+
+    Raises:
+        InputError: If checked, and d̂ is outside [0, 1], or `regionwise.labels.check_probabilities` refuses the
+            probabilities.
+    """
+    target = plain(target)
+    target = target if target.dtype == torch.float64 else target.float()
+    distance = target[:, num_classes] if target.shape[1] > num_classes else None
+    target = target[:, :num_classes]
+    if check:
+        check_probabilities(target, 1)
+        if distance is not None:
+            check_distance(target.argmax(1), distance)
+    return Target(target, distance, soft=True)
 
 
 def check_distance(labels: torch.Tensor, distance: torch.Tensor) -> None:

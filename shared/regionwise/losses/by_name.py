@@ -1,26 +1,65 @@
 """Losses by name, as the configurations and the command line give them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from ..errors import InputError, did_you_mean
 from ..maps import KINDS, RECTIFIED_KINDS
 from .base import LabelLoss
 from .dice import DiceCELoss, DiceLoss
 from .generalized import ANNEALING, GeneralizedRectifiedLoss
+from .lovasz import LovaszLoss
+from .margin import MarginCrossEntropyLoss
+from .overlap import PRESETS
 from .pixelwise import CrossEntropyLoss, FocalLoss, WeightedCrossEntropyLoss
 from .region_wise import RegionWiseLoss
 from .schedules import SCHEDULES, ScheduledLoss
+from .semimetric import CE_WEIGHT, DiceSemimetricLoss, JaccardMetricLoss
+from .summed import SummedLoss
+from .wing import AdaptiveWingLoss
 
-_PLAIN = {"dice": DiceLoss, "dice_ce": DiceCELoss, "focal": FocalLoss, "ce": CrossEntropyLoss}
-_PARTNERS = {"dice": DiceLoss, "ce": CrossEntropyLoss}
+_SEMIMETRIC: Mapping[str, Callable[..., LabelLoss]] = {
+    "dml": DiceSemimetricLoss,
+    "jml": JaccardMetricLoss,
+    "dml:version=2": partial(DiceSemimetricLoss, version=2),
+    "jml:version=2": partial(JaccardMetricLoss, version=2),
+}
+
+
+def _with_cross_entropy(semimetric: str, soft: bool = False) -> LabelLoss:
+    """Sum of a semimetric loss and cross-entropy, with the published weights 0.75 and 0.25."""
+    losses = [_SEMIMETRIC[semimetric](soft=soft), CrossEntropyLoss(soft)]
+    return SummedLoss(losses, [1 - CE_WEIGHT, CE_WEIGHT])
+
+
+# Losses without a map, each a function of ``soft``.
+_PLAIN: Mapping[str, Callable[..., LabelLoss]] = {
+    "dice": DiceLoss,
+    "dice_ce": DiceCELoss,
+    "focal": FocalLoss,
+    "ce": CrossEntropyLoss,
+    "lovasz": LovaszLoss,
+    "mbls": MarginCrossEntropyLoss,
+    "wing": AdaptiveWingLoss,
+    **{f"dice:{name}": partial(DiceLoss, **settings) for name, settings in PRESETS.items()},
+    **_SEMIMETRIC,
+    **{f"{name}+ce": partial(_with_cross_entropy, name) for name in _SEMIMETRIC},
+}
+_PARTNERS: Mapping[str, Callable[..., LabelLoss]] = {
+    "dice": DiceLoss,
+    "ce": CrossEntropyLoss,
+    "dml": DiceSemimetricLoss,
+    "jml": JaccardMetricLoss,
+}
 _COMBINATION = f"<map>+<{'|'.join(_PARTNERS)}>:<{'|'.join(SCHEDULES)}>"
 _FORMS = ("annealed", "q")
 
 ANNEALED_NAMES = tuple(f"{kind}:annealed" for kind in RECTIFIED_KINDS)
 SINGLE_NAMES = (*KINDS, *ANNEALED_NAMES, "rrw:q=0.5", *_PLAIN, "wce_rrw")
+# Of the combinations those of the paper; `make_loss` takes a map with every partner.
 LOSS_NAMES = (
     *SINGLE_NAMES,
-    *(f"{kind}+{partner}:{schedule}" for kind in KINDS for partner in _PARTNERS for schedule in SCHEDULES),
+    *(f"{kind}+{partner}:{schedule}" for kind in KINDS for partner in ("dice", "ce") for schedule in SCHEDULES),
 )
 
 
@@ -29,10 +68,11 @@ def make_loss(
     spacing: Sequence[float] | None = None,
     class_weights: Sequence[float] | None = None,
     backend: str = "auto",
+    soft: bool = False,
 ) -> LabelLoss:
     """Make a loss of logits (B, C, *spatial) against labels (B, 1, *spatial), or labels and d̂ (B, 2, *spatial).
 
-    All take both targets, 2-D or 3-D; those that do not use d̂ ignore it.
+    All take both targets, 2-D or 3-D; those that do not use d̂ ignore it. All take soft labels in the same way.
 
     Args:
         name: one of
@@ -41,13 +81,19 @@ def make_loss(
             - a rectified map and ``:annealed``, ``:annealed=0.3-0.7`` or ``:q=0.5``: `GeneralizedRectifiedLoss` with an
               exponent that rises over the run (`LossSchedule` drives it) or stays;
             - ``dice``, ``dice_ce``, ``focal``, ``ce``, ``wce_rrw``;
-            - ``<map>+<dice|ce>:<equal|gradual>``, the map in any form of the first two: `ScheduledLoss` (gradual needs
-              `LossSchedule`).
+            - ``dice:missing_labels``, ``dice:empty_labels``: `DiceLoss` for classes that are not annotated, or whose
+              absence is to be learned (``PRESETS``);
+            - ``dml``, ``jml``, with ``:version=2`` or not: `DiceSemimetricLoss`, `JaccardMetricLoss`; followed by
+              ``+ce``, 0.75 of it and 0.25 of cross-entropy;
+            - ``lovasz``, ``mbls``, ``wing``: `LovaszLoss`, `MarginCrossEntropyLoss`, `AdaptiveWingLoss`;
+            - ``<map>+<dice|ce|dml|jml>:<equal|gradual>``, the map in any form of the first two: `ScheduledLoss`
+              (gradual needs `LossSchedule`).
         spacing: voxel size along each spatial axis (mm), for maps computed from labels; a loss without a map ignores
             it.
         class_weights: one positive factor per class, for losses with a region-wise map.
         backend: implementation of the distance, see `regionwise.distance.normalized_distance`; a loss without a map
             ignores it.
+        soft: the target is the probability of each class, (B, C, *spatial), or (B, C + 1, *spatial) with d̂ last.
 
     Raises:
         InputError: If there is no such loss (the message suggests the nearest), or class_weights are given for a loss
@@ -67,31 +113,35 @@ def make_loss(
         regionwise.errors.InputError: Unknown loss 'rww'; did you mean 'rrw'? choices: ...
     """
     name = str(name)
-    if "+" in name:
-        region_wise, partner, schedule = _parts(name)
-        return ScheduledLoss(
-            _PARTNERS[partner](), _region_wise_loss(name, region_wise, spacing, class_weights, backend), schedule
-        )
     if name in _PLAIN:
         if class_weights is not None:
             raise InputError(f"Loss '{name}' has no region-wise map, so class_weights would do nothing: leave it out")
-        return _PLAIN[name]()
+        return _PLAIN[name](soft=soft)
+    if "+" in name:
+        region_wise, partner, schedule = _parts(name)
+        map_loss = _region_wise_loss(name, region_wise, spacing, class_weights, backend, soft)
+        return ScheduledLoss(_PARTNERS[partner](soft=soft), map_loss, schedule)
     if name == "wce_rrw":
-        return WeightedCrossEntropyLoss(spacing, class_weights, backend)
-    return _region_wise_loss(name, name, spacing, class_weights, backend)
+        return WeightedCrossEntropyLoss(spacing, class_weights, backend, soft)
+    return _region_wise_loss(name, name, spacing, class_weights, backend, soft)
 
 
 def _region_wise_loss(
-    name: str, region_wise: str, spacing: Sequence[float] | None, class_weights: Sequence[float] | None, backend: str
+    name: str,
+    region_wise: str,
+    spacing: Sequence[float] | None,
+    class_weights: Sequence[float] | None,
+    backend: str,
+    soft: bool,
 ) -> LabelLoss:
     """Make the loss of ``<map>`` or ``<map>:<form>``; ``name`` is all that was given, for messages."""
     kind, colon, form = region_wise.partition(":")
     if kind not in KINDS or (colon and form.partition("=")[0] not in _FORMS):
         raise InputError(f"Unknown loss '{name}'; {did_you_mean(region_wise, [*SINGLE_NAMES, _COMBINATION])}")
     if not colon:
-        return RegionWiseLoss(kind, "labels", spacing, class_weights, backend)
+        return RegionWiseLoss(kind, "labels", spacing, class_weights, backend, soft)
     try:
-        return GeneralizedRectifiedLoss(_exponents(form), kind, spacing, class_weights, backend)
+        return GeneralizedRectifiedLoss(_exponents(form), kind, spacing, class_weights, backend, soft)
     except InputError as error:
         raise InputError(f"Loss '{name}': {error}") from None
 

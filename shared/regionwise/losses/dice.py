@@ -1,35 +1,60 @@
-"""Dice losses: MONAI's, with the settings that make them the reference definitions."""
+"""Dice losses with settings for what is summed together and for absent classes."""
 
 import torch
-from monai.losses import DiceLoss as MonaiDiceLoss
 
-from .base import LabelLoss, Target, at_least_float32
+from .overlap import OverlapLoss
+from .overlap_sums import OverlapSums
 from .pixelwise import CrossEntropyLoss
+from .summed import SummedLoss
+
+_GUARD = 1e-6
+"""Added to denominators: the published loss's, and what keeps 0 / 0 apart."""
 
 
-class DiceLoss(LabelLoss):
+class DiceLoss(OverlapLoss):
     """Soft Dice loss over all classes, background included.
 
-    L = 1 - mean over images and classes of 2 sum_i p_ic t_ic / (sum_i (p_ic + t_ic) + 1e-6), with t the one-hot form of
-    the labels. A class absent from an image has term 0, whatever is predicted: loss 1.
+    L = 1 - mean over groups of (2 sum p t + epsilon) / (sum (p + t) + epsilon + 1e-6)
+
+    with t the one-hot form of the labels and, by default, a group per image and class. There a class absent from an
+    image has term 0, whatever is predicted: loss 1, and no gradient. `regionwise.losses.PRESETS` has settings for
+    classes that are not annotated (``missing_labels``) and for those whose absence is to be learned (``empty_labels``).
+
+    Of soft labels this is the usual generalization, sum p t, which is smallest at hard predictions and not at p = t;
+    `DiceSemimetricLoss` is smallest there.
+
+    Args:
+        reduce: as in `OverlapLoss`.
+        epsilon: as in `OverlapLoss`.
+        present_only: as in `OverlapLoss`.
+        include_background: as in `OverlapLoss`.
+        soft: as in `OverlapLoss`.
+
+    Examples:
+        >>> import torch
+        >>> from regionwise.losses import PRESETS, DiceLoss
+        >>> labels = torch.zeros(1, 1, 2, 2)  # class 1 is absent
+        >>> logits = torch.zeros(1, 2, 2, 2, requires_grad=True)
+        >>> round(DiceLoss()(logits, labels).item(), 3)  # 1 - (4 / 6 + 0) / 2
+        0.667
+        >>> DiceLoss(**PRESETS["missing_labels"])(logits, labels).item()
+        0.0
+        >>> round(DiceLoss(epsilon=2.0)(logits, labels).item(), 3)  # 1 - (6 / 8 + 2 / 4) / 2
+        0.375
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.dice = MonaiDiceLoss(to_onehot_y=True, softmax=True, smooth_nr=0.0, smooth_dr=1e-6)
-
-    def compute(self, logits: torch.Tensor, prepared: Target) -> torch.Tensor:
-        """Compute the loss for a prepared target."""
-        return self.dice(at_least_float32(logits), prepared.labels[:, None])
+    def group_losses(self, sums: OverlapSums) -> torch.Tensor:
+        """Compute 1 - Dice of each group."""
+        total = sums.predicted + sums.volume + (self.epsilon + _GUARD)
+        return 1 - (2 * sums.overlap + self.epsilon) / total
 
 
-class DiceCELoss(DiceLoss):
-    """Sum of `DiceLoss` and `CrossEntropyLoss`."""
+class DiceCELoss(SummedLoss):
+    """Sum of `DiceLoss` and `CrossEntropyLoss`.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.cross_entropy = CrossEntropyLoss()
+    Args:
+        soft: whether targets are soft labels, see `LabelLoss`.
+    """
 
-    def compute(self, logits: torch.Tensor, prepared: Target) -> torch.Tensor:
-        """Compute the loss for a prepared target."""
-        return super().compute(logits, prepared) + self.cross_entropy.compute(logits, prepared)
+    def __init__(self, soft: bool = False) -> None:
+        super().__init__([DiceLoss(soft=soft), CrossEntropyLoss(soft)], [1.0, 1.0])

@@ -8,8 +8,16 @@ import torch
 from ..distance import BACKENDS
 from ..errors import InputError, did_you_mean
 from ..labels import as_spacing, plain
-from ..maps import RECTIFIED_KINDS, as_class_weights, batch_map, check_kind, true_class_magnitude
-from .base import LabelLoss, at_least_float32, check_target
+from ..maps import (
+    RECTIFIED_KINDS,
+    as_class_weights,
+    batch_map,
+    check_kind,
+    soft_batch_map,
+    true_class_magnitude,
+    weighted_probabilities,
+)
+from .base import LabelLoss, Target, at_least_float32, check_target
 from .fused_loss import true_class_sum
 
 TARGETS = ("labels", "map")
@@ -29,6 +37,18 @@ class RectifiedTarget(NamedTuple):
     voxel_weights: torch.Tensor | None
 
 
+class SoftRectifiedTarget(NamedTuple):
+    """A rectified map of soft labels in compact form: z_ic = sum_k v_ik - v_ic (1 + m_i).
+
+    Attributes:
+        truth: v, the probability of each class times its weight, (B, C, *spatial).
+        magnitude: m, float32 (B, *spatial).
+    """
+
+    truth: torch.Tensor
+    magnitude: torch.Tensor
+
+
 class RegionWiseLoss(LabelLoss):
     """Region-wise loss: mean of the softmax probabilities weighted by a region-wise map z.
 
@@ -36,6 +56,9 @@ class RegionWiseLoss(LabelLoss):
 
     For a rectified map (-m_i at the true class, 1 at the others) and class weights w that is, exactly and without the
     map, L = 1/(B N C) sum_i w_i [1 - p_i (1 + m_i)], with p_i the probability of the voxel's true class.
+
+    The map of soft labels is the expected one, see `regionwise.maps.region_wise_map`; the loss stays linear in p, so
+    that its minimum lies at the class with the smallest z, not at p = y (`DiceSemimetricLoss` has it there).
 
     Args:
         kind: the map, see `regionwise.maps.region_wise_map`.
@@ -47,6 +70,7 @@ class RegionWiseLoss(LabelLoss):
         spacing: voxel size along each spatial axis (mm), for maps computed here; None means voxel units.
         class_weights: one positive factor per class: the map is multiplied by that of each voxel's true class.
         backend: implementation of the distance, see `regionwise.distance.normalized_distance`.
+        soft: whether targets are soft labels, (B, C, *spatial) or with d̂ (B, C + 1, *spatial).
 
     Raises:
         InputError: If an argument is none of the above.
@@ -75,20 +99,25 @@ class RegionWiseLoss(LabelLoss):
         spacing: Sequence[float] | None = None,
         class_weights: Sequence[float] | None = None,
         backend: str = "auto",
+        soft: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(soft)
         check_kind(kind)
         if target not in TARGETS:
             raise InputError(f"Unknown target form '{target}'; {did_you_mean(target, TARGETS)}")
         if backend not in BACKENDS:
             raise InputError(f"Unknown distance backend '{backend}'; {did_you_mean(backend, BACKENDS)}")
-        if target == "map" and not (spacing is None and class_weights is None):
-            raise InputError("expected no spacing and no class_weights with target 'map': a finished map holds both")
+        if target == "map" and not (spacing is None and class_weights is None and not soft):
+            raise InputError(
+                "expected no spacing, no class_weights and no soft labels with target 'map': a finished map holds them"
+            )
         self.kind, self.target, self.spacing, self.backend = kind, target, spacing, backend
         self.register_buffer("class_weights", as_class_weights(class_weights, None), persistent=False)
 
-    def prepare(self, logits: torch.Tensor, target: torch.Tensor) -> RectifiedTarget | torch.Tensor:
-        """Compute a `RectifiedTarget` for a rectified kind, else the map (B, C, *spatial)."""
+    def prepare(
+        self, logits: torch.Tensor, target: torch.Tensor
+    ) -> RectifiedTarget | SoftRectifiedTarget | torch.Tensor:
+        """Compute a `RectifiedTarget` (`SoftRectifiedTarget`) for a rectified kind, else the map (B, C, *spatial)."""
         if self.target == "map":
             check_target(logits, target, (logits.shape[1],))
             return plain(target)
@@ -96,6 +125,8 @@ class RegionWiseLoss(LabelLoss):
         num_classes = logits.shape[1]
         as_class_weights(self.class_weights, num_classes)
         spacing = as_spacing(self.spacing, logits.ndim - 2)
+        if self.soft:
+            return self._prepare_soft(given, spacing)
         if self.kind not in RECTIFIED_KINDS:
             return batch_map(given.labels, num_classes, self.kind, spacing, self.class_weights, self.backend)
         magnitude = given.distance if self.kind == "rrw" else None
@@ -104,11 +135,24 @@ class RegionWiseLoss(LabelLoss):
         voxel_weights = None if self.class_weights is None else self.class_weights[given.labels]
         return RectifiedTarget(given.labels, magnitude, voxel_weights)
 
-    def compute(self, logits: torch.Tensor, prepared: RectifiedTarget | torch.Tensor) -> torch.Tensor:
+    def _prepare_soft(self, given: Target, spacing: Sequence[float]) -> SoftRectifiedTarget | torch.Tensor:
+        if self.kind not in RECTIFIED_KINDS:
+            return soft_batch_map(given.truth, self.kind, spacing, self.class_weights, self.backend)
+        magnitude = given.distance if self.kind == "rrw" else None
+        if magnitude is None:
+            magnitude = true_class_magnitude(given.labels, given.truth.shape[1], self.kind, spacing, self.backend)
+        return SoftRectifiedTarget(weighted_probabilities(given.truth, self.class_weights), magnitude)
+
+    def compute(
+        self, logits: torch.Tensor, prepared: RectifiedTarget | SoftRectifiedTarget | torch.Tensor
+    ) -> torch.Tensor:
         """Compute the loss for a prepared target."""
         logits = at_least_float32(logits)
         if isinstance(prepared, torch.Tensor):
             return (torch.softmax(logits, 1) * prepared).mean()
+        if isinstance(prepared, SoftRectifiedTarget):
+            true_class = (torch.softmax(logits, 1) * prepared.truth).sum(1) * (1 + prepared.magnitude)
+            return (prepared.truth.sum() - true_class.sum()) / logits.numel()
         weights = prepared.magnitude + 1
         off_class: float | torch.Tensor = 1.0
         if prepared.voxel_weights is not None:

@@ -47,7 +47,9 @@ class ScheduledLoss(LabelLoss):
     """
 
     def __init__(self, other: LabelLoss, region_wise: LabelLoss, schedule: str) -> None:
-        super().__init__()
+        if other.soft != region_wise.soft:
+            raise InputError("expected losses with one kind of target, got one with soft labels and one without")
+        super().__init__(other.soft)
         schedule_weights(schedule, 0)
         self.other, self.region_wise, self.schedule, self.epoch = other, region_wise, schedule, 0
 
