@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "regionwise.datasets.check:check",
     "evaluate": "regionwise.evaluation.evaluate:evaluate",
     "compare": "regionwise.evaluation.comparison.compare:compare",
+    "fuse": "regionwise.fusion.command:fuse",
     "gradients": "regionwise.diagnostics:gradients",
     "lint": "regionwise.bundle.lint:lint",
     "pack": "regionwise.packaging.pack:pack",
