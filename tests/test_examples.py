@@ -8,9 +8,15 @@ import pytest
 MODULES = [
     "distance",
     "losses.by_name",
+    "losses.dice",
     "losses.generalized",
+    "losses.lovasz",
     "losses.region_wise",
+    "losses.semimetric",
+    "fusion.agreement",
+    "fusion.transforms",
     "maps",
+    "soft_labels",
     "training.collapse",
     "transforms",
 ]

@@ -194,7 +194,7 @@ def test_no_expression_is_longer_than_a_call(bundle, name):
 
 @pytest.mark.parametrize("bundle", BUNDLES)
 def test_what_a_configuration_names_is_exported_by_its_package(bundle):
-    for name in ("train", "evaluate", "ensemble", "multi_gpu_train"):
+    for name in ("train", "evaluate", "ensemble", "multi_gpu_train", "soft_labels"):
         targets = {value for key, value in flat(read(bundle, name)) if key.endswith("_target_")}
         ours = {target for target in targets if target.startswith("regionwise.")}
         assert ours
@@ -248,6 +248,17 @@ def test_labels_are_resampled_to_the_nearest(bundle):
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
+def test_soft_labels_are_resampled_as_the_image(bundle):
+    soft = read(bundle, "soft_labels")["train#preprocessing"]["transforms"]
+    hard = read(bundle, "train")["train"]["preprocessing"]["transforms"]
+    assert soft[0] == hard[0]
+    assert soft[1]["_target_"] == "regionwise.soft_labels.SoftLabelsd"
+    for one, other in zip(soft[2:], hard[1:], strict=True):
+        assert for_the_image(one) == for_the_image(other)
+        assert "label" not in one["keys"] or one["mode"][0] == one["mode"][1]
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
 def test_the_network_is_the_same_in_all_three(bundle):
     files = {name: read(bundle, name) for name in ("train", "evaluate", "inference")}
     for name in ("evaluate", "inference"):
@@ -283,7 +294,12 @@ def test_every_configuration_passes_lint(bundle):
     for name in ("train", "inference", "evaluate"):
         assert find_problems([str(config(bundle, name))], {}) == []
         assert find_problems([str(config(bundle, name)), str(config(bundle, overlay(bundle)))], {}) == []
-    for name, over in (("train", "multi_gpu_train"), ("evaluate", "multi_gpu_train"), ("evaluate", "ensemble")):
+    for name, over in (
+        ("train", "soft_labels"),
+        ("train", "multi_gpu_train"),
+        ("evaluate", "multi_gpu_train"),
+        ("evaluate", "ensemble"),
+    ):
         assert find_problems([str(config(bundle, name)), str(config(bundle, over))], {}) == []
 
 

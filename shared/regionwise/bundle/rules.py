@@ -113,6 +113,8 @@ RULES: dict[str, tuple[str, Check]] = {
     ),
     "loss": ("the name of a loss", lambda value: isinstance(value, str)),
     "class_weights": ("a list of numbers > 0, one per class, or null", _or_null(_is_list(_is_number(0)))),
+    "smoothing": ("'none', 'distance' or 'neighbors'", _is_one_of("none", "distance", "neighbors")),
+    "sigma": ("a number > 0", _is_number(0)),
     "distance": (" or ".join(map(repr, DISTANCES)), _is_one_of(*DISTANCES)),
     "num_workers": INDEX,
     "amp": ("true, false or 'auto'", lambda value: value == "auto" or _is_flag(value)),

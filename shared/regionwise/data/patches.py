@@ -28,8 +28,9 @@ class PatchDataset(Dataset):
     arrays, not a volume.
 
     A sample: ``image`` float32 (C, *patch_size); ``label`` float32, for ``distance="on_the_fly"`` (1, *patch_size)
-    labels, for ``distance="precomputed"`` (2, *patch_size) labels and normalized distance (d̂) of the 3-D volume. An
-    image smaller than the patch is padded with zeros (background).
+    labels, for ``distance="precomputed"`` (2, *patch_size) labels and normalized distance (d̂) of the 3-D volume. Where
+    the preprocessing makes soft labels, their channels stand in place of the labels. An image smaller than the patch is
+    padded with zeros (background; of soft labels `regionwise.soft_labels.CompleteBackgroundd` makes it).
 
     Args:
         data: datalist of ``regionwise.data``.
@@ -86,7 +87,8 @@ class PatchDataset(Dataset):
         labels = case.label
         window = self._window(case, labels.shape, random)
         image = _crop(case.image, window)
-        label = _crop(labels[None], window)
+        soft = case.soft
+        label = _crop(labels[None] if soft is None else soft, window)
         if self.distance == "precomputed":
             label = torch.cat([label, _crop(case.distance[None], window)])
         if len(self.patch_size) == 2:

@@ -54,6 +54,15 @@ class StoredCase:
         return self._map("label")
 
     @property
+    def soft(self) -> np.ndarray | None:
+        """Return soft labels, float16 (classes, *spatial), slice axis first; None if the preprocessing made none."""
+        return self._map("soft") if self._has_soft else None
+
+    @cached_property
+    def _has_soft(self) -> bool:
+        return (self.folder / "soft.npy").is_file()
+
+    @property
     def distance(self) -> np.ndarray:
         """Return the normalized distance of the 3-D labels, float16 (*spatial), slice axis first."""
         return self._map("distance")
@@ -96,7 +105,8 @@ def preprocess(
 
     Args:
         data: datalist; each item has ``image``, ``label`` and, unless the image file names it, ``case_id``.
-        transform: gives ``image`` (C, *spatial) and ``label`` (1, *spatial) as MetaTensors on one grid.
+        transform: gives ``image`` (C, *spatial) and ``label`` (1, *spatial), or soft labels (classes, *spatial), as
+            MetaTensors on one grid.
         cache_dir: folder of the store; may be shared by runs, bundles and machines.
         slice_axis: spatial axis that is stored first, so that one slice is one contiguous read.
         num_workers: number of processes; 0 for the current one.
@@ -170,12 +180,14 @@ def write_case(folder: Path, case_id: str, image: Any, label: Any, slice_axis: i
         folder: the case's folder in the store.
         case_id: seeds the foreground sample.
         image: MetaTensor (C, *spatial).
-        label: MetaTensor (1, *spatial) of integers.
+        label: MetaTensor (1, *spatial) of integers, or soft labels (classes, *spatial), which are kept beside the most
+            probable classes; distance and foreground sample are those of the classes.
         slice_axis: spatial axis to store first.
     """
     spacing_mm = [float(size) for size in np.asarray(label.pixdim)]
     order = [slice_axis] + [axis for axis in range(3) if axis != slice_axis]
-    labels = np.ascontiguousarray(np.asarray(label[0]).astype(np.uint8).transpose(order))
+    hard = label[0] if len(label) == 1 else label.argmax(0)
+    labels = np.ascontiguousarray(np.asarray(hard).astype(np.uint8).transpose(order))
     spacing_mm = [spacing_mm[axis] for axis in order]
     distance = normalized_distance(labels, spacing=spacing_mm)
     with atomic_folder(folder) as temporary:
@@ -187,6 +199,9 @@ def write_case(folder: Path, case_id: str, image: Any, label: Any, slice_axis: i
             "foreground": _foreground_sample(labels, case_id),
             "labelled_slices": np.flatnonzero(labels.any(axis=(1, 2))).astype(np.int32),
         }
+        if len(label) > 1:
+            soft = (np.asarray(channel).transpose(order) for channel in label)
+            _save(temporary / "soft.npy", soft, np.float16, (len(label), *labels.shape))
         for name, array in arrays.items():
             _save(temporary / f"{name}.npy", [array], array.dtype, array.shape)
         write_json(

@@ -55,6 +55,7 @@ COMPONENTS = {
     "regionwise.modalities": """DropModalitiesd HemisDynUNet LoadModalitiesd PresenceDynUNet evaluate_subsets
         find_modalities with_dropout""",
     "regionwise.precision": "Precision PrecisionInferer",
+    "regionwise.soft_labels": "CompleteBackgroundd SoftLabelsd soft_augmentation",
 }
 # Of these all that they export: they exist to be named in configurations.
 OWN_SUBPACKAGES = ("bundle", "data", "datasets", "inference", "losses", "training")

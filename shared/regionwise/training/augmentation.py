@@ -21,7 +21,9 @@ from ..errors import InputError
 ROTATION_3D_RAD = pi / 6  # nnU-Net turns volumes by at most 30 degrees, slices by 180
 
 
-def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = None, frequency: float = 1.0) -> Compose:
+def nnunet_augmentation(
+    spatial_dims: int = 2, thick_slice_axis: int | None = None, frequency: float = 1.0, linear_labels: bool = False
+) -> Compose:
     """Return nnU-Net v1's random transforms of ``image`` (C, *patch) and ``label`` (1 or 2, *patch).
 
     Rotation +-180 deg (p .2; in 3-D +-30 deg), scaling .7-1.4 (p .2), Gaussian noise of variance up to 0.1 (p .1), blur
@@ -35,6 +37,7 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = No
         thick_slice_axis: in 3-D, the axis that slices are perpendicular to where they are much thicker than the voxels
             in plane: volumes then turn by up to 180 deg about this axis only.
         frequency: factor from 0 to 1 on all probabilities except that of mirroring; short trainings gain from less.
+        linear_labels: move the label channels with linear sampling, as soft labels need (`regionwise.soft_labels`).
 
     Raises:
         InputError: If frequency is out of range.
@@ -53,15 +56,16 @@ def nnunet_augmentation(spatial_dims: int = 2, thick_slice_axis: int | None = No
         angles = dict.fromkeys(("range_x", "range_y", "range_z"), ROTATION_3D_RAD)
     linear = "bilinear"
     image_interpolation = "bilinear" if spatial_dims == 2 else "trilinear"
+    turned, zoomed = (linear, image_interpolation) if linear_labels else ("nearest", "nearest-exact")
     return Compose(
         [
-            RandRotated(both, **angles, prob=0.2 * frequency, mode=[linear, "nearest"], padding_mode="zeros"),
+            RandRotated(both, **angles, prob=0.2 * frequency, mode=[linear, turned], padding_mode="zeros"),
             RandZoomd(
                 both,
                 prob=0.2 * frequency,
                 min_zoom=0.7,
                 max_zoom=1.4,
-                mode=[image_interpolation, "nearest-exact"],
+                mode=[image_interpolation, zoomed],
                 padding_mode="constant",
             ),
             RandGaussianNoised("image", prob=0.1 * frequency, std=0.1**0.5, sample_std=True),
