@@ -18,6 +18,8 @@ COMMANDS = {
     "phantom": "regionwise.phantoms.write:phantom",
     "check": "regionwise.datasets.check:check",
     "evaluate": "regionwise.evaluation.evaluate:evaluate",
+    "predict": "regionwise.prediction.predict:predict",
+    "calibrate": "regionwise.calibration.calibrate:calibrate",
     "compare": "regionwise.evaluation.comparison.compare:compare",
     "fuse": "regionwise.fusion.command:fuse",
     "gradients": "regionwise.diagnostics:gradients",

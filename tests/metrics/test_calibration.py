@@ -1,6 +1,19 @@
+import math
+
 import numpy as np
 import pytest
-from regionwise.metrics import brier_score, expected_calibration_error, expected_volume_ml, reliability_bins
+import torch
+from monai.metrics import CalibrationErrorMetric
+from regionwise.metrics import (
+    average_calibration_error,
+    brier_score,
+    expected_calibration_error,
+    expected_volume_ml,
+    maximum_calibration_error,
+    negative_log_likelihood,
+    reliability_bins,
+    soft_dice_confidence,
+)
 
 
 def test_bins_by_hand():
@@ -45,3 +58,44 @@ def test_no_voxels():
     assert expected_calibration_error(reliability_bins(nothing, nothing.astype(bool))) is None
     assert brier_score(nothing, nothing.astype(bool)) is None
     assert expected_volume_ml(nothing, 1) == 0
+    assert average_calibration_error(reliability_bins(nothing, nothing.astype(bool))) is None
+    assert maximum_calibration_error(reliability_bins(nothing, nothing.astype(bool))) is None
+    assert negative_log_likelihood(nothing, nothing.astype(bool)) is None
+
+
+def test_each_bin_counts_alike_in_the_average_error():
+    probability = np.array([0.05] * 98 + [0.55] * 2)
+    bins = reliability_bins(probability, np.array([False] * 98 + [True] * 2), bins=10)
+    assert expected_calibration_error(bins) == pytest.approx(0.98 * 0.05 + 0.02 * 0.45)
+    assert average_calibration_error(bins) == pytest.approx((0.05 + 0.45) / 2)
+    assert maximum_calibration_error(bins) == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize(
+    ("reduction", "error"),
+    [
+        ("expected", expected_calibration_error),
+        ("average", average_calibration_error),
+        ("maximum", maximum_calibration_error),
+    ],
+)
+def test_the_errors_are_those_of_monai(reduction, error):
+    random = np.random.default_rng(0)
+    probability = random.beta(0.3, 0.5, 5000).astype(np.float32)
+    truth = random.random(5000) < probability**2
+    metric = CalibrationErrorMetric(num_bins=20, include_background=True, calibration_reduction=reduction)
+    metric(y_pred=torch.from_numpy(probability)[None, None], y=torch.from_numpy(truth)[None, None].float())
+    assert error(reliability_bins(probability, truth)) == pytest.approx(float(metric.aggregate()), abs=1e-5)
+
+
+def test_likelihood_by_hand_and_at_its_limit():
+    found = negative_log_likelihood(np.array([0.5, 0.9]), np.array([True, False]))
+    assert found == pytest.approx(-(math.log(0.5) + math.log(0.1)) / 2)
+    assert negative_log_likelihood(np.array([0.0]), np.array([True])) == pytest.approx(-math.log(1e-7))
+
+
+def test_the_dice_that_a_model_expects():
+    p = np.array([0.9, 0.6, 0.1, 0.0])
+    assert soft_dice_confidence(p, p > 0.5) == pytest.approx(2 * 1.5 / 3.6)
+    assert soft_dice_confidence(p, p > 1) == pytest.approx(0.1 * 0.4 * 0.9)
+    assert soft_dice_confidence(np.zeros(3), np.zeros(3, bool)) == 1

@@ -16,6 +16,7 @@ from ..nifti import read_header
 from .cases import Case, Problem, printable
 from .cases_csv import cases_csv, text_table
 from .complete import with_all_structures
+from .measure import CaseResult
 from .output import as_folder, check_outputs, check_writable, write_texts
 from .pairing import find_cases, with_images, with_probabilities
 from .parallel import measure_cases
@@ -23,8 +24,11 @@ from .report.html import report_html
 from .settings import EvaluationSettings
 from .structures import Structure, named_classes
 from .summary import summarize
+from .trust import SOFT_DICE, case_trust, read_trust, review_csv, summarize_trust
 
 FILES = ("cases.csv", "summary.json", "report.html")
+REVIEW = "review.csv"
+"""Written beside them where a trust score is known."""
 
 # Longest file name of common file systems, less what a temporary name adds.
 LONGEST_NAME = 255 - len(".writing-12345678-")
@@ -48,6 +52,7 @@ def evaluate(
     boundary_width_mm: float | None = None,
     detection_ml: float | Sequence[float] = (0, 0.1, 1),
     probabilities: str | None = None,
+    uncertainty: str | None = None,
     images: str | None = None,
     error_maps: bool = False,
     worst: int = 8,
@@ -78,6 +83,8 @@ def evaluate(
         boundary_width_mm: Measure boundary IoU with a rim of this width.
         detection_ml: Volumes below which a structure counts as absent in the detection table.
         probabilities: Folder of class probabilities (*spatial, classes) of the same names, for calibration.
+        uncertainty: The uncertainty.csv of ``regionwise predict --uncertainty``: does its trust score find the cases
+            that went wrong? By default the score is the soft Dice confidence of ``probabilities``.
         images: Folder of scans of the same names, shown under the overlays.
         error_maps: Write where prediction and reference differ to OUT/error_maps (1 false positive, 2 false negative,
             3 wrong class).
@@ -115,7 +122,7 @@ def evaluate(
     about = {key: printable(Path(value).name) for key, value in given.items() if value is not None}
     evaluate_cases(
         cases, out, settings, workers=workers, skip_bad=skip_bad, problems=problems, worst=worst, about=about,
-        error_maps=error_maps, overwrite=overwrite,
+        error_maps=error_maps, uncertainty=uncertainty, overwrite=overwrite,
     )  # fmt: skip
     return 0
 
@@ -131,11 +138,13 @@ def evaluate_cases(
     worst: int = 8,
     about: Mapping[str, str] | None = None,
     error_maps: bool = False,
+    uncertainty: str | os.PathLike | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Measure cases, write ``cases.csv``, ``summary.json`` and ``report.html``, and print a short table.
 
-    The three files are written together at the end, or none of them. No file of an input is ever overwritten.
+    The files are written together at the end, or none of them: with a trust score (`regionwise.evaluation.trust`) also
+    ``review.csv``, which says which cases to send to a human. No file of an input is ever overwritten.
 
     Args:
         cases: Cases with unique names.
@@ -148,6 +157,7 @@ def evaluate_cases(
         worst: Number of worst cases that the report shows.
         about: Further facts for summary and report: data, split, model, seed.
         error_maps: Write error maps to ``out``/error_maps.
+        uncertainty: Table with a trust score per case; by default it is the soft Dice confidence of the probabilities.
         overwrite: Replace existing results in ``out``. Those of a run that ended with bad cases
             (``cases.csv`` alone) are replaced without.
 
@@ -194,16 +204,27 @@ def evaluate_cases(
             "about": dict(about or {}),
             "skipped": [vars(one) for one in problems],
             **summarize(results, structures, settings),
+            "trust": _trust(results, uncertainty),
         }
         report = report_html(results, structures, settings, summary, worst, error_maps)
         rows = [row for one in results for row in one.rows]
         text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
-        write_texts(dict(zip((out / name for name in FILES), (cases_csv(rows), text, report), strict=True)))
+        texts = dict(zip(FILES, (cases_csv(rows), text, report), strict=True))
+        if summary["trust"] is not None:
+            texts[REVIEW] = review_csv(summary["trust"])
+        write_texts({out / name: content for name, content in texts.items()})
         if maps is not None:
             _publish(maps, out / "error_maps")
     print(text_table(summary))
     print(f"report: {out / 'report.html'}")
     return summary
+
+
+def _trust(results: Sequence[CaseResult], uncertainty: str | os.PathLike | None) -> dict[str, Any] | None:
+    if uncertainty is not None:
+        return summarize_trust(results, *read_trust(uncertainty, [one.case.name for one in results]))
+    trust = case_trust(results)
+    return summarize_trust(results, trust, SOFT_DICE) if trust else None
 
 
 def _check_count(name: str, value: int | None, lowest: int) -> None:
@@ -230,7 +251,7 @@ def _check_output(cases: Sequence[Case], out: Path, error_maps: bool, overwrite:
     for folder in (out, *([out / "error_maps"] if error_maps else [])):
         if folder.resolve() in folders and not overwrite:
             raise InputError(f"{folder} holds inputs; choose another --out, or pass --overwrite to write beside them")
-    outputs = [out / name for name in FILES if not (name == "cases.csv" and _is_unfinished(out))]
+    outputs = [out / name for name in (*FILES, REVIEW) if not (name == "cases.csv" and _is_unfinished(out))]
     if error_maps:
         for case in cases:
             if len(f"{case.name}.nii.gz".encode()) > LONGEST_NAME or "/" in case.name:
@@ -292,7 +313,7 @@ def _bad_cases(problems: Sequence[Problem], out: Path, table: str) -> InputError
     if table:
         write_texts({out / "cases.csv": table})
         kept = f"the results of the others are in {out / 'cases.csv'}; "
-    for name in ("summary.json", "report.html"):
+    for name in ("summary.json", "report.html", REVIEW):
         # One of an earlier run would now contradict cases.csv.
         (out / name).unlink(missing_ok=True)
     count = f"{len(problems)} case{'s' if len(problems) > 1 else ''}"

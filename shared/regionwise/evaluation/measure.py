@@ -66,7 +66,7 @@ def measure_case(case: Case, settings: EvaluationSettings, error_maps: Path | No
             structures = tuple(Structure(f"class {label}", (label,)) for label in sorted({*boxes[0], *boxes[1]}))
         _check_labels(structures, (prediction, reference), boxes)
         structures = (*structures, *settings.regions)
-        calibration = measure_probabilities(case, reference, structures, settings)
+        calibration = measure_probabilities(case, prediction, reference, structures, settings)
     except InputError as error:
         return CaseResult(case, problem=str(error))
     rows = [_row(case, one, (prediction, reference), boxes, settings, calibration) for one in structures]

@@ -49,6 +49,12 @@ METRICS = {
     "lesions_matched_iou50": Metric("Lesions matched, IoU 0.5", "one-to-one pairs of lesions, IoU >= 0.5", None, 1),
     "lesion_f1_iou50": Metric("Lesion F1, IoU 0.5", "the same with pairs of an IoU of at least 0.5", True, 3),
     "ece": Metric("ECE", "expected calibration error of the structure's probability, in each image", False, 4),
+    "ace": Metric("ACE", "average calibration error: the mean over the bins that hold voxels, in each image", False, 3),
+    "mce": Metric("MCE", "maximum calibration error: the worst of these bins, in each image", False, 3),
+    "nll": Metric("NLL", "mean negative log likelihood of the structure's probability, in nats", False, 4),
+    "soft_dice_confidence": Metric(
+        "Soft Dice confidence", "the Dice that the probabilities expect; it needs no reference", None, 3
+    ),
     "brier": Metric("Brier", "mean squared difference of probability and truth", False, 4),
     "expected_volume_ml": Metric("Expected volume (ml)", "sum of the probabilities times the voxel volume", None),
     "expected_volume_error_ml": Metric("Expected - ref. volume (ml)", "expected minus reference volume", None),

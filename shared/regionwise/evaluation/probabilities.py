@@ -10,10 +10,14 @@ from ..errors import InputError
 from ..geometry import AFFINE_TOLERANCE_VOXELS, largest_move_voxels
 from ..metrics import (
     ReliabilityBins,
+    average_calibration_error,
     brier_score,
     expected_calibration_error,
     expected_volume_ml,
+    maximum_calibration_error,
+    negative_log_likelihood,
     reliability_bins,
+    soft_dice_confidence,
 )
 from ..nifti import Volume, check_header, read_header
 from .cases import Case
@@ -30,7 +34,8 @@ class CaseCalibration:
     """Calibration of one case.
 
     Attributes:
-        columns: For each structure its ``ece``, ``brier``, ``expected_volume_ml`` and ``expected_volume_error_ml``.
+        columns: For each structure its ``ece``, ``ace``, ``mce``, ``brier``, ``nll``, ``expected_volume_ml``,
+            ``expected_volume_error_ml`` and ``soft_dice_confidence``.
         structures: Reliability bins of each structure, "is this voxel of the structure?".
         top_label: Bins of the largest probability, "is the likeliest class right?".
         brier: Multi-class Brier score, the sum over all classes with the background, in [0, 2].
@@ -43,7 +48,7 @@ class CaseCalibration:
 
 
 def measure_probabilities(
-    case: Case, reference: Volume, structures: Sequence[Structure], settings: EvaluationSettings
+    case: Case, prediction: Volume, reference: Volume, structures: Sequence[Structure], settings: EvaluationSettings
 ) -> CaseCalibration | None:
     """Compare the probabilities of a case with its reference; None if it has none.
 
@@ -65,7 +70,7 @@ def measure_probabilities(
         confidence[better], winner[better] = p[better], label
     if total.size and np.abs(total - 1).max() > TOLERANCE:
         raise InputError(f"the classes of {case.probabilities} do not add up to 1 in every voxel; is it a softmax?")
-    bins, columns = {}, {}
+    bins, columns, predicted = {}, {}, prediction.array[maps.kept]
     for one in structures:
         if max(one.labels) >= maps.n_classes:
             raise InputError(f"{case.probabilities} has {maps.n_classes} classes, none for label {max(one.labels)}")
@@ -75,9 +80,13 @@ def measure_probabilities(
         expected_ml = expected_volume_ml(p, voxel_ml(reference.affine))
         columns[one.name] = {
             "ece": expected_calibration_error(bins[one.name]),
+            "ace": average_calibration_error(bins[one.name]),
+            "mce": maximum_calibration_error(bins[one.name]),
             "brier": brier_score(p, truth),
+            "nll": negative_log_likelihood(p, truth),
             "expected_volume_ml": expected_ml,
             "expected_volume_error_ml": expected_ml - np.count_nonzero(truth) * voxel_ml(reference.affine),
+            "soft_dice_confidence": soft_dice_confidence(p, np.isin(predicted, one.labels)),
         }
     top = reliability_bins(confidence, winner == maps.truth, settings.calibration_bins)
     return CaseCalibration(columns, bins, top, brier)
@@ -88,7 +97,8 @@ class ProbabilityFile:
 
     Attributes:
         n_classes: Number of classes, with the background.
-        truth: Labels of the voxels that the protocol includes.
+        kept: Index of the slices that the protocol includes.
+        truth: Labels of their voxels.
     """
 
     def __init__(self, case: Case, reference: Volume, settings: EvaluationSettings) -> None:
@@ -107,8 +117,8 @@ class ProbabilityFile:
         if not largest_move_voxels(self.header.affine, reference.affine, shape) <= AFFINE_TOLERANCE_VOXELS:
             raise InputError(f"the affines of {self.path} and {reference.path} differ")
         self.n_classes = self.header.shape[-1]
-        self._kept = labeled_slices(reference.array) if settings.protocol == "paper" else slice(None)
-        self.truth = reference.array[self._kept]
+        self.kept = labeled_slices(reference.array) if settings.protocol == "paper" else slice(None)
+        self.truth = reference.array[self.kept]
 
     def probability(self, label: int) -> np.ndarray:
         """Read one class, float32, of the shape of ``truth``.
@@ -117,7 +127,7 @@ class ProbabilityFile:
             InputError: If the file is damaged, or a value is not a probability.
         """
         try:
-            p = np.asarray(self.header.dataobj[..., label], dtype=np.float32)[self._kept]
+            p = np.asarray(self.header.dataobj[..., label], dtype=np.float32)[self.kept]
         except (OSError, EOFError, zlib.error, ValueError) as error:
             raise InputError(f"{self.path} is damaged or truncated ({error}); re-copy it") from error
         # Written so that NaN fails too.

@@ -39,7 +39,7 @@ class EvaluationSettings:
     lesions: tuple[str, ...] = ()
     tubular: tuple[str, ...] = ()
     boundary_width_mm: float | None = None
-    calibration_bins: int = 15
+    calibration_bins: int = 20  # `regionwise.metrics.calibration.BINS`, which would cost its imports here
     detection_ml: tuple[float, ...] = (0, 0.1, 1)
 
     def __post_init__(self) -> None:

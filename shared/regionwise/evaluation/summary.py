@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..metrics import OVERLAP_RULE, POLICY, ReliabilityBins, detection_counts, expected_calibration_error
+from ..metrics import (
+    OVERLAP_RULE,
+    POLICY,
+    ReliabilityBins,
+    average_calibration_error,
+    detection_counts,
+    expected_calibration_error,
+    maximum_calibration_error,
+)
 from .cases_csv import metric_names
 from .measure import CaseResult, Row
 from .metric_info import metric
@@ -16,6 +24,11 @@ from .settings import PROTOCOLS, EvaluationSettings
 from .structures import Structure
 
 STATUSES = ("TP", "FP", "FN", "TN")
+ERRORS = {
+    "ece": expected_calibration_error,
+    "ace": average_calibration_error,
+    "mce": maximum_calibration_error,
+}
 
 
 def summarize(
@@ -100,21 +113,31 @@ def _calibration(results: Sequence[CaseResult], structures: Sequence[Structure])
     return {
         "n_cases": len(found),
         "brier_multi_class": float(np.mean([one.brier for one in found])),
-        "top_label": _pooled([one.top_label for one in found]),
-        "structures": {one.name: _pooled([case.structures[one.name] for case in found]) for one in structures},
+        "top_label": pooled_bins([one.top_label for one in found]),
+        "structures": {one.name: pooled_bins([case.structures[one.name] for case in found]) for one in structures},
     }
 
 
-def _pooled(images: Sequence[ReliabilityBins]) -> dict[str, Any]:
+def pooled_bins(images: Sequence[ReliabilityBins]) -> dict[str, Any]:
+    """Describe the reliability bins of images: calibration errors, pooled and per image, and the pooled diagram."""
     pool = sum(images[1:], start=images[0])
     filled = np.maximum(pool.count, 1)
     return {
-        "ece_pooled": expected_calibration_error(pool),
-        "ece_per_image": float(np.mean([expected_calibration_error(one) or 0.0 for one in images])),
+        **{
+            f"{name}_{way}": value
+            for name, error in ERRORS.items()
+            for way, value in (("pooled", error(pool)), ("per_image", _mean([error(one) for one in images])))
+        },
         "count": pool.count.tolist(),
         "mean_probability": _where(pool.count, pool.probability_sum / filled),
         "frequency": _where(pool.count, pool.positives / filled),
     }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Mean of the values of images that have voxels."""
+    held = [value for value in values if value is not None]
+    return float(np.mean(held)) if held else None
 
 
 def _where(count: np.ndarray, values: np.ndarray) -> list[float | None]:

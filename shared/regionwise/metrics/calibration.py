@@ -1,7 +1,8 @@
-"""Calibration of probabilities: reliability bins, calibration error, Brier score and expected volume, in float64."""
+"""Calibration of probabilities: reliability bins, calibration errors, scores, expected volume and Dice, in float64."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,12 @@ from ..errors import InputError
 
 # Voxels at a time, so that the float64 copies stay small beside the volume.
 CHUNK = 1 << 22
+
+BINS = 20
+"""As in MONAI's `CalibrationErrorMetric` and in published average calibration errors, which depend on it."""
+
+SMALLEST = 1e-7
+"""Probability of the true class that the log likelihood takes for 0, which one such voxel would make infinite."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class ReliabilityBins:
         )
 
 
-def reliability_bins(probability: np.ndarray, truth: np.ndarray, bins: int = 15) -> ReliabilityBins:
+def reliability_bins(probability: np.ndarray, truth: np.ndarray, bins: int = BINS) -> ReliabilityBins:
     """Sort voxels into B bins [k/B, (k+1)/B) by their probability, the last bin closed.
 
     Counts are integers and sums are float64: float32 stops counting at 2^24 voxels, less than one scan.
@@ -72,6 +79,46 @@ def expected_calibration_error(bins: ReliabilityBins) -> float | None:
     return float(np.abs(bins.probability_sum - bins.positives).sum() / n) if n else None
 
 
+def average_calibration_error(bins: ReliabilityBins) -> float | None:
+    """Average calibration error: mean over non-empty bins of |mean probability_k - frequency_k|, in [0, 1].
+
+    Each bin counts alike, so that easy background does not hide the border, which is what the expected error does
+    (Neumann et al., 2018; Barfoot et al., MICCAI 2024). No voxels: None.
+    """
+    gaps = _gaps(bins)
+    return float(gaps.mean()) if gaps.size else None
+
+
+def maximum_calibration_error(bins: ReliabilityBins) -> float | None:
+    """Maximum calibration error: max over non-empty bins of |mean probability_k - frequency_k|. No voxels: None."""
+    gaps = _gaps(bins)
+    return float(gaps.max()) if gaps.size else None
+
+
+def _gaps(bins: ReliabilityBins) -> np.ndarray:
+    filled = bins.count > 0
+    return np.abs(bins.probability_sum - bins.positives)[filled] / bins.count[filled]
+
+
+def negative_log_likelihood(probability: np.ndarray, truth: np.ndarray) -> float | None:
+    """Negative log likelihood of one class: mean of -ln p where it is true and -ln(1 - p) where not, in nats.
+
+    Args:
+        probability: Float array of any shape, in [0, 1]; what is nearer to a wrong answer than 1e-7 counts as 1e-7.
+        truth: Bool array of the same shape.
+
+    Returns:
+        The mean; None for no voxels.
+
+    Raises:
+        InputError: If the shapes differ.
+    """
+    total = sum(
+        float(np.log(np.maximum(np.where(y, p, 1 - p), SMALLEST)).sum()) for p, y in _chunks(probability, truth)
+    )
+    return -total / probability.size if probability.size else None
+
+
 def brier_score(probability: np.ndarray, truth: np.ndarray) -> float | None:
     """Brier score of one class: mean (p - y)^2, in [0, 1]; the multi-class score is the sum over the classes.
 
@@ -97,6 +144,39 @@ def expected_volume_ml(probability: np.ndarray, voxel_ml: float) -> float:
         voxel_ml: Volume of a voxel, in ml.
     """
     return float(np.sum(probability, dtype=np.float64)) * voxel_ml
+
+
+def soft_dice_confidence(probability: np.ndarray, mask: np.ndarray) -> float:
+    """Soft Dice confidence of one structure: 2 sum_{i in A} p_i / (sum_i p_i + |A|), the Dice that the model expects.
+
+    It needs no reference (Borges et al., arXiv 2402.10665). A structure that is not predicted gets prod_i (1 - p_i):
+    the probability, were voxels independent, that it is absent, in which case its Dice is 1.
+
+    Args:
+        probability: Float array of any shape, in [0, 1].
+        mask: Bool array of the same shape: the prediction A.
+
+    Raises:
+        InputError: If the shapes differ.
+    """
+    inside = total = absent = 0.0
+    for p, a in _chunks(probability, mask):
+        inside, total = inside + float(p[a].sum()), total + float(p.sum())
+        absent += float(np.log1p(-np.minimum(p, 1 - SMALLEST)).sum())
+    return float(confidence_of_sums(inside, total, int(np.count_nonzero(mask)), absent))
+
+
+def confidence_of_sums(inside: Any, total: Any, voxels: Any, absent: Any) -> np.ndarray:
+    """Soft Dice confidence of sums over voxels, which may be of parts of a volume, added.
+
+    Args:
+        inside: Sum of p over the prediction; a number or array.
+        total: Sum of p.
+        voxels: Number of voxels of the prediction.
+        absent: Sum of ln(1 - p).
+    """
+    voxels = np.asarray(voxels)
+    return np.where(voxels > 0, 2 * np.asarray(inside) / np.maximum(total + voxels, 1), np.exp(absent))
 
 
 def _chunks(probability: np.ndarray, truth: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

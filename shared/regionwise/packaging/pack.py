@@ -15,12 +15,14 @@ import torch
 from monai.bundle import ConfigParser
 
 from ..bundle.packed import code_digest, package_files
+from ..calibration.record import FILE as CALIBRATION
 from ..errors import InputError
 from ..files import atomic_path
 from ..options import as_flag
 from ..training.checkpoints import BEST
 from ..weights import load_weights
 from .archive import REQUIRED_FILES, PackedBundle, with_manifest, zip_bytes
+from .calibration import calibration_section, find_calibration
 from .code import is_known_target
 from .json_files import walk
 from .model_card import evaluation_section, scores, usage_section
@@ -101,9 +103,13 @@ def pack(
     contents["configs/metadata.json"] = json_bytes(
         packed_metadata(metadata, network, versions | _training_versions(), scores(summary) if summary else {})
     )
+    calibration = find_calibration(weights_file)
+    if calibration is not None:
+        contents[f"configs/{CALIBRATION}"] = json_bytes(calibration)
     sections = (
         (folder / "docs" / "README.md").read_text(encoding="utf-8").rstrip() + "\n",
         evaluation_section(summary, record),
+        *([] if calibration is None else [calibration_section(calibration, name)]),
         usage_section(name, number, _training_packages(), versions),
     )
     contents["docs/README.md"] = "\n".join(sections).encode()

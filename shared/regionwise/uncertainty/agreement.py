@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from ..metrics.calibration import SMALLEST, confidence_of_sums
 
 # Float32 counts whole numbers up to 2^24; a product over more voxels would lose some.
 _AT_ONCE = 1 << 22
@@ -95,11 +96,11 @@ def soft_dice_confidence(probabilities: torch.Tensor, labels: torch.Tensor) -> n
             f"expected labels of shape {tuple(probabilities.shape[1:])}, as the probabilities, "
             f"found {tuple(labels.shape)}"
         )
-    return confidence_of_sums(soft_dice_sums(probabilities, labels))
+    return confidence_of_sums(*soft_dice_sums(probabilities, labels).T)
 
 
 def soft_dice_sums(probabilities: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
-    """Sums that `confidence_of_sums` needs; those of the parts of a volume add up.
+    """Sums that `regionwise.metrics.confidence_of_sums` needs; those of the parts of a volume add up.
 
     Args:
         probabilities: See `soft_dice_confidence`.
@@ -111,15 +112,9 @@ def soft_dice_sums(probabilities: torch.Tensor, labels: torch.Tensor) -> np.ndar
     rows = []
     for label, p in enumerate(probabilities[1:], start=1):
         inside = labels == label
-        absent = torch.log1p(-p.clamp(max=1 - 1e-7)).sum(dtype=torch.float64)
+        absent = torch.log1p(-p.clamp(max=1 - SMALLEST)).sum(dtype=torch.float64)
         rows.append([p[inside].sum(dtype=torch.float64), p.sum(dtype=torch.float64), inside.sum(), absent])
     return np.array(rows, dtype=np.float64)
-
-
-def confidence_of_sums(sums: np.ndarray) -> np.ndarray:
-    """Soft Dice confidence of `soft_dice_sums`, float64 (C - 1,)."""
-    inside, total, voxels, absent = sums.T
-    return np.where(voxels > 0, 2 * inside / np.maximum(total + voxels, 1), np.exp(absent))
 
 
 def volume_interval(volumes_ml: Sequence[float] | np.ndarray, share: float = 0.9) -> tuple[float, float, float | None]:

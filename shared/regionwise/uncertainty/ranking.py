@@ -11,6 +11,10 @@ import numpy as np
 
 from ..errors import InputError
 
+PAIRWISE = "pairwise Dice of the members"
+SOFT_DICE = "soft Dice confidence"
+"""What a trust score is, as tables and calibrations name it."""
+
 Numbers = Sequence[float] | np.ndarray
 
 

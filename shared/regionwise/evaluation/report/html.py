@@ -99,4 +99,10 @@ def _diagrams(rows: Sequence[Row], summary: Mapping[str, Any]) -> list[tuple[str
         pooled = {"likeliest class": summary["calibration"]["top_label"], **summary["calibration"]["structures"]}
         how = "On the dashed line probabilities mean what they say; below it the model is too sure."
         sections.append(("Calibration", how, [plots.reliability_diagram(*item) for item in pooled.items()]))
+    if summary["trust"]:
+        how = (
+            "Blue: the cases are accepted in the order of the trust score; gray: in the order of their Dice, the best "
+            "possible; dashed: in an order that says nothing. Orange: the cases right of it are sent to a human."
+        )
+        sections.append(("Which cases to send to a human", how, [plots.risk_coverage(summary["trust"])]))
     return sections

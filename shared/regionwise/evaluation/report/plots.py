@@ -112,9 +112,25 @@ def reliability_diagram(title: str, pooled: Mapping[str, Any]) -> str:
         axes.plot(x, y, color=COLORS[0], linewidth=1)
         axes.scatter(x, y, s=12 + 150 * share, color=COLORS[0], alpha=0.8)
         axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xlabel="probability", ylabel="frequency")
-        axes.set_title(f"{title}\nECE {pooled['ece_pooled']:.4f} pooled, {pooled['ece_per_image']:.4f} per image")
+        axes.set_title(f"{title}\nACE {pooled['ace_pooled']:.3f}, ECE {pooled['ece_pooled']:.4f}, pooled")
         axes.grid(color="#dddddd", linewidth=0.6)
         return _svg(axes.figure, f"Reliability diagram of {title}")
+
+
+def risk_coverage(trust: Mapping[str, Any]) -> str:
+    """Risk-coverage diagram: mean Dice of the accepted cases against their share, the least trusted left out first."""
+    dice = np.array([row["dice"] for row in trust["cases"]])[::-1]  # the most trusted first
+    share = np.arange(1, len(dice) + 1) / len(dice)
+    with matplotlib.rc_context(STYLE):
+        axes = _axes(height=2.9)
+        axes.axhline(trust["dice_all"], color=GRAY, linewidth=0.8, linestyle="--")
+        axes.plot(share, np.cumsum(np.sort(dice)[::-1]) / np.arange(1, len(dice) + 1), color=GRAY, linewidth=0.8)
+        axes.plot(share, np.cumsum(dice) / np.arange(1, len(dice) + 1), color=COLORS[0], linewidth=1.6)
+        axes.axvline(trust["accepted"], color=COLORS[1], linewidth=1)
+        axes.set(xlim=(0, 1.02), xlabel="share of cases accepted", ylabel="mean Dice of the accepted cases")
+        axes.set_title(f"{trust['score']}\nAUGRC {trust['augrc']:.4f}, without information {trust['augrc_random']:.4f}")
+        axes.grid(color="#dddddd", linewidth=0.6)
+        return _svg(axes.figure, "Mean Dice of the accepted cases against their share")
 
 
 def _points(axes: Axes, rows: Sequence[Row], x: Sequence[float], y: Sequence[float] | np.ndarray, color: str) -> None:

@@ -1,0 +1,137 @@
+"""``python -m regionwise predict``: segment scans and, if asked, say how far each result can be trusted."""
+
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from monai.bundle import run as run_bundle
+
+from ..calibration.record import FILE, margin_of, read_record
+from ..datasets import LABELS
+from ..errors import InputError
+
+CONFIGS = ("evaluate.json", "ensemble.json")
+HERE = "regionwise.prediction"
+
+
+def predict(
+    bundle: str,
+    input: str,
+    output_dir: str,
+    checkpoint: str | list[str] | None = None,
+    uncertainty: bool = False,
+    tta: bool = True,
+    dropout: float = 0.0,
+    samples: int = 0,
+    margins: bool = False,
+    calibration: str | None = None,
+    coverage: float = 0.9,
+    device: str | None = None,
+    args_file: str | None = None,
+    **overrides: Any,
+) -> None:
+    """Segment scans with a bundle: OUTPUT_DIR/predictions holds a label map per scan.
+
+    With --uncertainty also OUTPUT_DIR/uncertainty.csv, one row per case with a trust score that needs no reference and
+    whether to send the case to a human, and OUTPUT_DIR/uncertainty with maps of predictive entropy and mutual
+    information. The members that are compared are networks, mirrored copies of the scan and samples of dropout.
+
+    Args:
+        bundle: Folder of the bundle, such as bundles/hippocampus_rrw, or of an unpacked one.
+        input: A scan, or a folder of scans.
+        output_dir: Folder to write to.
+        checkpoint: Weights, several for an ensemble; by default those of the bundle.
+        uncertainty: Write the table and the maps.
+        tta: Mirrored copies as members.
+        dropout: Rate of dropout. A network that was trained without gives a rough measure; train with
+            --network_def#dropout to sample from what was trained.
+        samples: Samples of dropout per network and copy; by default 10 with --dropout, else none.
+        margins: Write OUTPUT_DIR/margins: per structure 1 within the outer contour, 2 the prediction, 3 within the
+            inner contour. The radii are those of the calibration.
+        calibration: The calibration.json of ``regionwise calibrate``; by default configs/calibration.json of the
+            bundle, or the one beside the checkpoint.
+        coverage: Share of cases to accept at least without a human, if the calibration has no threshold.
+        device: Such as cuda:0; by default the bundle's choice.
+        args_file: Settings of the run, such as RUN/network.json.
+        overrides: Ids of the bundle's configuration, as for ``python -m monai.bundle run``.
+    """
+    configs = [str(Path(bundle) / "configs" / name) for name in CONFIGS]
+    for path in configs:
+        if not Path(path).is_file():
+            raise InputError(f"expected a configuration at {path}, not found; pass the folder of a bundle as --bundle")
+    given = {"bundle_root": bundle, "input": input, "output_dir": output_dir, "tta": tta, **overrides}
+    given |= {key: value for key, value in (("checkpoint", checkpoint), ("device", device)) if value is not None}
+    if (dropout or samples or margins) and not uncertainty:
+        raise InputError("--dropout, --samples and --margins are parts of --uncertainty; pass it too")
+    if uncertainty:
+        config = ConfigParser.load_config_files(configs)
+        record = find_record(bundle, checkpoint, calibration, needed=margins)
+        given |= uncertainty_overrides(config, samples or (10 if dropout else 0), margins, record, coverage)
+    if dropout:
+        given["network_def#dropout"] = dropout
+    run_bundle("predicting", config_file=configs, args_file=args_file, **given)
+
+
+def find_record(
+    bundle: str, checkpoint: str | list[str] | None, calibration: str | None, needed: bool
+) -> dict[str, Any] | None:
+    """Read the calibration of a bundle; None where there is none.
+
+    Raises:
+        InputError: If there is none but one is named or needed, or it cannot be read.
+    """
+    beside = [str(Path(checkpoint).parent / FILE)] if isinstance(checkpoint, str) else []
+    places = [calibration] if calibration else [*beside, *(f"{bundle}/{part}/{FILE}" for part in ("configs", "models"))]
+    found = [path for path in places if Path(path).is_file()]
+    if not found and (calibration or needed):
+        raise InputError(f"expected a calibration at {places[0]}, not found; make one with 'regionwise calibrate'")
+    return read_record(found[0]) if found else None
+
+
+def uncertainty_overrides(
+    config: dict[str, Any], samples: int, margins: bool, record: dict[str, Any] | None, coverage: float
+) -> dict[str, Any]:
+    """Return what the configuration of a prediction gets in addition, to measure its uncertainty.
+
+    Args:
+        config: Content of evaluate.json and ensemble.json.
+        samples: Samples of dropout.
+        margins: Write margins.
+        record: Calibration of the bundle, if there is one.
+        coverage: Share of cases to accept at least.
+
+    Raises:
+        InputError: If the calibration lacks a structure's margin.
+    """
+    names = [name for label, name in LABELS[config["report"]["dataset"]].items() if label]
+    radii = {name: list(margin_of(record, name)) for name in names} if margins and record is not None else {}
+    steps = list(config["postprocessing"]["transforms"])
+    targets = [step["_target_"] for step in steps]
+    first = targets.index("Invertd") + 1 if "Invertd" in targets else 0
+    steps.insert(first, {"_target_": f"{HERE}.output.SplitMapsd", "keys": "pred"})
+    save = {
+        "_target_": f"{HERE}.output.SaveUncertaintyd",
+        "folder": "@output_dir",
+        "measures": "@measures",
+        "names": names,
+        "margins_mm": radii,
+        "thresholds": record["trust"]["thresholds"] if record is not None else {},
+        "coverage": coverage,
+    }
+    inferer = {
+        "_target_": f"{HERE}.inferer.UncertaintyInferer",
+        "roi_size": "@patch_size",
+        "measures": "@measures",
+        "slice_axis": "@slice_axis",
+        "probabilities": config["inferer"]["probabilities"],
+    }
+    return {
+        "measures": {"_target_": f"{HERE}.measures.Measures"},
+        "network": {**config["network"], "_target_": f"{HERE}.members.load_members", "samples": samples},
+        "inferer": {
+            "_target_": "regionwise.precision.PrecisionInferer",
+            "precision": config["inferer"]["precision"],
+            "inferer": inferer,
+        },
+        "postprocessing#transforms": [*steps, save],
+    }
