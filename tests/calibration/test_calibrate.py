@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from regionwise.calibration.calibrate import calibrate
-from regionwise.calibration.record import margin_of, read_record
+from regionwise.calibration.record import calibrator_of, margin_of, read_record
 from regionwise.cli import main
 from regionwise.errors import InputError
 from regionwise.nifti import write_volume
@@ -67,6 +67,24 @@ def test_temperature_scores_and_margins(cases, tmp_path, capsys):
     assert "at least 95 % of the structure in at least 90 % of further patients like these 12" in page
 
 
+def test_the_lead_of_the_most_probable_class(cases, tmp_path):
+    record = run(cases, tmp_path, method="isotonic")
+    assert record["scaling"]["values"][-1] < record["scaling"]["leads"][-1]
+    calibrator = calibrator_of(record)
+    assert calibrator.leads == tuple(record["scaling"]["leads"])
+    for structure in ("A", "B"):
+        before, after = (record["calibration"][way][structure] for way in ("before", "after"))
+        assert after["ace_pooled"] < 0.02 < before["ace_pooled"]
+    assert "Method isotonic: lead of the most probable class" in (tmp_path / "calibration.html").read_text()
+
+
+def test_what_the_weights_hold_is_not_done_again(cases, tmp_path):
+    assert calibrator_of(None) is None
+    record = run(cases, tmp_path)
+    assert calibrator_of(record).temperature == tuple(record["scaling"]["temperature"])
+    assert calibrator_of(record | {"weights_sha256": "0"}) is None
+
+
 def test_scaled_weights_lie_beside_their_network(cases, tmp_path):
     record = run(cases, tmp_path, checkpoint=str(cases / "run" / "model.pt"), output_layer="0")
     before = torch.load(cases / "run" / "model.pt", weights_only=True)
@@ -97,6 +115,7 @@ def test_the_threshold_of_another_score(cases, tmp_path):
         ({"alpha": 0.05}, "expected at least 19 patients for alpha 0.05, found 12"),
         ({"classes": None}, "needs the names of the structures: pass --classes or --dataset"),
         ({"method": "temperatur"}, "Unknown --method 'temperatur'; did you mean 'temperature'"),
+        ({"method": "isotonic", "checkpoint": "none.pt"}, "no layer can hold --method isotonic"),
         ({"checkpoint": "none.pt"}, "expected a checkpoint at none.pt, not found"),
         ({"probabilities": None, "checkpoint": "none.pt"}, "needs the --probabilities that they gave"),
     ],

@@ -1,8 +1,9 @@
 """Temperature and vector scaling: what was done to the logits is found, labels stay, and the weights carry it."""
 
+import numpy as np
 import pytest
 import torch
-from regionwise.calibration import Scaling, fit_scaling, scale_logits, scale_probabilities, scale_weights
+from regionwise.calibration import Scaling, fit_lead, fit_scaling, scale_logits, scale_probabilities, scale_weights
 from regionwise.errors import InputError
 
 
@@ -92,3 +93,26 @@ def test_bad_input():
         scale_probabilities(torch.ones(2, 4), Scaling((1.0,) * 3, (0.0,) * 3))
     with pytest.raises(InputError, match="a temperature per class scales logits"):
         scale_probabilities(torch.ones(2, 4), Scaling((1.0, 2.0), (0.0, 0.0)))
+
+
+def test_a_lead_that_says_less_than_it_seems_is_taken_for_what_it_is():
+    """Labels drawn at half the odds of small leads and the full odds of large ones: found, and no label changes."""
+    random = torch.Generator().manual_seed(0)
+    logits = torch.zeros(200_000, 3, dtype=torch.float64)
+    logits[:, 0] = 6 * torch.rand(200_000, generator=random, dtype=torch.float64)
+    logits[:, 2] = -20
+    worth = torch.where(logits[:, 0] < 3, logits[:, 0] / 4, 0.75 + (logits[:, 0] - 3) * 1.5)
+    labels = (torch.rand(200_000, generator=random, dtype=torch.float64) > worth.sigmoid()).long()
+    found = fit_lead(logits, labels)
+    assert list(found.values) == sorted(found.values)
+    assert np.interp([1.5, 3, 5], found.leads, found.values) == pytest.approx([0.375, 0.75, 3.75], abs=0.15)
+    p = logits[:1000].softmax(1).T
+    scaled = found.scale_probabilities(p)
+    assert torch.equal(scaled.argmax(0), p.argmax(0))
+    assert torch.allclose(scaled.sum(0), torch.ones(1000, dtype=torch.float64))
+    assert torch.allclose(scaled[0], worth[:1000].sigmoid(), atol=0.04)
+
+
+def test_a_lead_needs_voxels_it_is_about():
+    with pytest.raises(InputError, match="expected voxels whose true class is one of the two most probable ones"):
+        fit_lead(torch.tensor([[2.0, 1.0, 0.0]]), torch.tensor([2]))

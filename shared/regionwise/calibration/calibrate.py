@@ -21,9 +21,9 @@ from ..uncertainty import trust_threshold
 from ..uncertainty.margins import DEFAULT_ALPHA, DEFAULT_INSIDE
 from ..weights import inference_weights, load_checkpoint
 from .fitting import describe, find_margins, fit_cases, measure_cross_fitted, pool
-from .record import FILE, text_table
+from .record import FILE, METHODS_OF_PROBABILITIES, text_table
 from .report import calibration_html
-from .scaling import METHODS_OF_PROBABILITIES, Scaling
+from .scaling import Scaling
 from .weights import OUTPUT_LAYER, scale_weights
 
 REPORT = "calibration.html"
@@ -66,7 +66,9 @@ def calibrate(
         split: The split that ``section`` is of.
         classes: Names of labels 1, 2, ...; by default those of the dataset.
         checkpoint: Weights that made the predictions.
-        method: temperature (one number; labels stay the same) or bias (and a shift per class; labels may change).
+        method: temperature (one number; labels stay the same), bias (and a shift per class; labels may change), or
+            isotonic (a rising function of the lead of the most probable class; labels stay the same, and no layer can
+            hold it: predict applies it).
         output_layer: Name of the layer that gives the logits, a convolution.
         alpha: Share of patients that the margins may fail in, at least 1 / (patients + 1).
         inside: Share of a structure that has to lie within its margin.
@@ -85,6 +87,8 @@ def calibrate(
         raise InputError(f"Unknown --method '{method}'; {did_you_mean(method, METHODS_OF_PROBABILITIES)}")
     if checkpoint is not None and probabilities is None:
         raise InputError("scaling the weights of --checkpoint needs the --probabilities that they gave")
+    if checkpoint is not None and method == "isotonic":
+        raise InputError("no layer can hold --method isotonic; leave out --checkpoint, or take --method temperature")
     check_writable(folder)
     outputs = [folder / name for name in (FILE, REPORT, *((WEIGHTS, *BESIDE) if checkpoint else ()))]
     check_outputs(outputs, [Path(checkpoint)] if checkpoint else [], overwrite)
@@ -109,6 +113,7 @@ def calibrate(
         trust, score = read_trust(uncertainty, [case.name for case in cases])
         record["trust"]["thresholds"][score] = trust_threshold(list(trust.values()), coverage)
     if checkpoint is not None:
+        assert isinstance(scaling, Scaling)
         record["weights_sha256"] = write_weights(Path(checkpoint), scaling, output_layer, folder)
     texts = {folder / FILE: json.dumps(record, indent=2, allow_nan=False) + "\n"}
     write_texts(texts | ({folder / REPORT: report} if report is not None else {}))

@@ -22,7 +22,7 @@ from ..metrics import (
     soft_dice_confidence,
 )
 from ..uncertainty import depths_of_invented_mm, distances_of_missed_mm
-from .scaling import Scaling, scale_probabilities
+from .record import Calibrator
 
 SURE = 0.99
 """Background of this probability is drawn apart: most of a scan, and it says next to nothing."""
@@ -79,7 +79,7 @@ def sample_voxels(
 
 
 def measure_calibration(
-    case: Case, structures: Sequence[Structure], settings: EvaluationSettings, scalings: Sequence[Scaling | None]
+    case: Case, structures: Sequence[Structure], settings: EvaluationSettings, scalings: Sequence[Calibrator | None]
 ) -> list[dict[str, StructureCalibration]]:
     """Measure the calibration of a case, as it is (None) or scaled.
 
@@ -92,7 +92,7 @@ def measure_calibration(
     predicted, ml = prediction.array[maps.kept], voxel_ml(reference.affine)
     found = []
     for scaling in scalings:
-        scaled = (p if scaling is None else scale_probabilities(p, scaling)).numpy()
+        scaled = (p if scaling is None else scaling.scale_probabilities(p)).numpy()
         found.append({one.name: _measure(scaled, predicted, maps.truth, one, settings, ml) for one in structures})
     return found
 

@@ -19,8 +19,9 @@ from ..metrics import (
 from ..uncertainty import conformal_margin_mm, needed_margin_mm
 from ..uncertainty.margins import check_promise
 from .cases import StructureCalibration, margin_distances, measure_calibration, sample_voxels
-from .record import as_number
-from .scaling import Scaling, fit_scaling
+from .lead import fit_lead
+from .record import Calibrator, as_number
+from .scaling import fit_scaling
 from .volumes import fit_volumes
 
 SAMPLE = 400_000
@@ -65,11 +66,13 @@ def find_margins(
     return {"alpha": alpha, "inside": inside, "n": len(names), "floor": floor, "structures": found}
 
 
-def fit_cases(cases: Sequence[Case], settings: EvaluationSettings, method: str) -> Scaling:
-    """Fit the scaling on voxels of cases, which all count alike."""
+def fit_cases(cases: Sequence[Case], settings: EvaluationSettings, method: str) -> Calibrator:
+    """Fit a method of `METHODS_OF_PROBABILITIES` on voxels of cases, which all count alike."""
     random = np.random.default_rng(0)
     samples = [sample_voxels(case, settings, max(SAMPLE // len(cases), 2), random) for case in cases]
     logits, labels, weights = (torch.cat([one[part] for one in samples]) for part in range(3))
+    if method == "isotonic":
+        return fit_lead(logits, labels, weights)
     return fit_scaling(logits, labels, method, weights)
 
 
@@ -79,7 +82,7 @@ def measure_cross_fitted(
     structures: Sequence[Structure],
     settings: EvaluationSettings,
     method: str,
-    scaling: Scaling,
+    scaling: Calibrator,
 ) -> Measured:
     """Measure before, after (each half of the patients scaled as the other half says) and with the final scaling."""
     order = {name: number for number, name in enumerate(dict.fromkeys(patients))}
@@ -100,7 +103,7 @@ def describe(
     measured: Measured,
     structures: Sequence[Structure],
     method: str,
-    scaling: Scaling,
+    scaling: Calibrator,
 ) -> dict[str, Any]:
     """Return the sections ``scaling``, ``calibration`` and ``volumes`` of the record."""
     volumes = {}
@@ -119,7 +122,7 @@ def describe(
             "error_after_ml": _left_out_error(expected, reference),
         }
     return {
-        "scaling": {"method": method, "temperature": list(scaling.temperature), "shift": list(scaling.shift)},
+        "scaling": {"method": method, **{key: list(value) for key, value in vars(scaling).items()}},
         "calibration": {way: _scores(measured[way], structures) for way in ("before", "after")},
         "volumes": volumes,
     }

@@ -7,6 +7,13 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import read_json
+from .lead import LeadMap
+from .scaling import Scaling
+
+METHODS_OF_PROBABILITIES = ("temperature", "bias", "isotonic")
+"""What can be fitted to probabilities: they are logits up to a constant per voxel, which one factor leaves one."""
+
+Calibrator = Scaling | LeadMap
 
 FILE = "calibration.json"
 SHOWN = {"ace": 3, "ece": 4, "nll": 4, "volume_bias_ml": 2}
@@ -40,6 +47,24 @@ def margin_of(record: Mapping[str, Any], structure: str) -> tuple[float, float]:
     return float(found["outer"]), float(found["inner"])
 
 
+def calibrator_of(record: Mapping[str, Any] | None) -> Calibrator | None:
+    """Return what is to be done to probabilities: nothing (None) where the weights hold the scaling already."""
+    scaling = (record or {}).get("scaling")
+    if not scaling or "weights_sha256" in (record or {}):
+        return None
+    kind = LeadMap if scaling["method"] == "isotonic" else Scaling
+    return kind(**{key: tuple(value) for key, value in scaling.items() if key != "method"})
+
+
+def describe_scaling(scaling: Mapping[str, Any]) -> str:
+    """Describe a scaling in a few words."""
+    if scaling["method"] == "isotonic":
+        return f"lead of the most probable class: {len(scaling['leads'])} knots, {scaling['values'][-1]:.2f} at most"
+    numbers = dict.fromkeys(f"{one:.3f}" for one in scaling["temperature"])  # one if all are alike
+    shift = ", ".join(f"{one:.3f}" for one in scaling["shift"])
+    return f"temperature {', '.join(numbers)}" + (f", shift {shift}" if scaling["method"] == "bias" else "")
+
+
 def as_number(value: float | None) -> float | None:
     """Return a number that JSON can hold: None for infinity."""
     return None if value is None or math.isinf(value) else value
@@ -49,8 +74,7 @@ def text_table(record: dict[str, Any]) -> str:
     """Short table to print: the scaling, scores before and after, margins."""
     lines = []
     if record["scaling"]:
-        numbers = dict.fromkeys(f"{one:.3f}" for one in record["scaling"]["temperature"])  # one if all are alike
-        lines.append(f"temperature {', '.join(numbers)}")
+        lines.append(describe_scaling(record["scaling"]))
         lines.append(f"{'structure':<20}{'ACE':>16}{'ECE':>18}{'NLL':>18}{'bias ml':>16}   before, after")
         for name, before in record["calibration"]["before"].items():
             after = record["calibration"]["after"][name]

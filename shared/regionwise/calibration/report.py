@@ -9,6 +9,7 @@ from ..evaluation.report.html import number
 from ..evaluation.report.plots import reliability_diagram
 from ..evaluation.summary import pooled_bins
 from ..metrics import ReliabilityBins
+from .record import describe_scaling
 
 
 def calibration_html(record: Mapping[str, Any], bins: Mapping[str, Mapping[str, ReliabilityBins]]) -> str:
@@ -31,4 +32,6 @@ def calibration_html(record: Mapping[str, Any], bins: Mapping[str, Mapping[str, 
         for structure in bins["before"]
         for way, own in ((way, bins[way][structure]) for way in ("before", "after"))
     ]
-    return environment.get_template("calibration.html.j2").render(record=record, diagrams=diagrams)
+    return environment.get_template("calibration.html.j2").render(
+        record=record, scaling=describe_scaling(record["scaling"]), diagrams=diagrams
+    )

@@ -7,9 +7,6 @@ import torch
 from ..errors import InputError, did_you_mean
 
 METHODS = ("temperature", "bias", "vector")
-METHODS_OF_PROBABILITIES = METHODS[:2]
-"""What can be fitted to probabilities: they are logits up to a constant per voxel, which one temperature leaves one."""
-
 SMALLEST = 1e-30
 """Probability whose logarithm stands for that of 0."""
 
@@ -31,6 +28,10 @@ class Scaling:
     def keeps_labels(self) -> bool:
         """Whether the most probable class is the same before and after."""
         return len(set(self.temperature)) == 1 and len(set(self.shift)) == 1
+
+    def scale_probabilities(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """Scale class probabilities (C, *spatial), see `scale_probabilities`."""
+        return scale_probabilities(probabilities, self)
 
 
 def fit_scaling(

@@ -1,11 +1,12 @@
 """Measures of the members of one case, gathered part by part so that a large volume fits in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..calibration.record import Calibrator, calibrator_of
 from ..metrics import confidence_of_sums
 from ..uncertainty.agreement import label_overlaps, pairwise_dice, soft_dice_sums, volume_interval
 from ..uncertainty.entropy import entropy
@@ -15,11 +16,15 @@ from ..uncertainty.ranking import PAIRWISE, SOFT_DICE
 class Measures:
     """Uncertainty of one case at a time, from its members.
 
+    Args:
+        calibrator: Applied to the mean of the members; None: the weights hold their calibration, or there is none.
+
     Attributes:
         members: Number of members of the case.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, calibrator: Calibrator | None = None) -> None:
+        self.calibrator = calibrator
         self.start(1.0)
 
     def start(self, voxel_ml: float) -> None:
@@ -52,6 +57,9 @@ class Measures:
         mean = total.div_(self.members)
         predictive = entropy(mean)
         information = (predictive - expected.div_(self.members)).clamp_(min=0)
+        if self.calibrator is not None:
+            mean = self.calibrator.scale_probabilities(mean)
+            predictive = entropy(mean)
         self._overlaps = self._overlaps + label_overlaps(torch.stack(labels), len(mean))
         self._sums = self._sums + soft_dice_sums(mean, mean.max(0).indices)
         self._total_entropy += float(predictive.sum(dtype=torch.float64))
@@ -92,3 +100,8 @@ class Measures:
                 f"{name} volume_cv": variation,
             }
         return row
+
+
+def measures_of(record: Mapping[str, Any] | None) -> Measures:
+    """Return measures whose probabilities are calibrated as a calibration.json says, if there is one."""
+    return Measures(calibrator_of(record))

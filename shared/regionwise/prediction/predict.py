@@ -126,7 +126,7 @@ def uncertainty_overrides(
         "probabilities": config["inferer"]["probabilities"],
     }
     return {
-        "measures": {"_target_": f"{HERE}.measures.Measures"},
+        "measures": {"_target_": f"{HERE}.measures.measures_of", "record": record},
         "network": {**config["network"], "_target_": f"{HERE}.members.load_members", "samples": samples},
         "inferer": {
             "_target_": "regionwise.precision.PrecisionInferer",
