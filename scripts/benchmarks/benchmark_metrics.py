@@ -1,15 +1,17 @@
 """Speed and memory of the metrics against MONAI and surface-distance: python scripts/benchmarks/benchmark_metrics.py
 
 Prints ratios of medians of interleaved runs, the peak memory of a KiTS-sized case and the time of 100 ACDC-sized cases;
-surface-distance is left out where it is not installed. With --noise: time and memory of two masks of pure noise, the
-worst prediction there is for surface distances.
+surface-distance is left out where it is not installed. With --noise [SHAPE]: time and memory of all measures of two
+masks of pure noise, the worst prediction there is for surface distances, and of their whole report.
 """
 
+import contextlib
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -129,18 +131,50 @@ def measure(folder: Path) -> None:
     print(f"{int(status['VmHWM'].split()[0]) / 2**20:.2f} GiB peak, {seconds:.1f} s, Dice {rows[0]['dice']:.3f}")
 
 
-def noise(shape: tuple[int, int, int] = (512, 512, 600)) -> None:
-    """Print time and peak memory of this process for all standard measures of two masks that are noise."""
+def noise(folder: Path, shape: tuple[int, int, int] = (512, 512, 600)) -> None:
+    """Print time and peak memory of all standard measures of two masks that are noise, then of their whole report."""
+    case = " x ".join(map(str, shape))
+    for name in ("measures", "report"):
+        command = [sys.executable, __file__, f"--noise_{name}", str(folder), *map(str, shape)]
+        print(f"noise of {case}, {name}: {subprocess.run(command, capture_output=True, text=True, check=True).stdout}")
+
+
+def noise_masks(shape: tuple[int, ...]) -> list[np.ndarray]:
+    """Return two masks that are True in every second voxel at random."""
+    rng = np.random.default_rng(0)
+    return [np.stack([rng.random(shape[1:], dtype=np.float32) < 0.5 for _ in range(shape[0])]) for _ in range(2)]
+
+
+def noise_measures(shape: tuple[int, ...]) -> None:
+    """Print time and peak memory of all standard measures of noise."""
     from regionwise.metrics import measure_structure
 
-    rng = np.random.default_rng(0)
-    masks = [np.stack([rng.random(shape[1:], dtype=np.float32) < 0.5 for _ in range(shape[0])]) for _ in range(2)]
+    masks = noise_masks(shape)
+    with used():
+        measure_structure(*masks, (0.8, 0.8, 0.8), (TOLERANCE_MM,))
+
+
+def noise_report(folder: Path, shape: tuple[int, ...]) -> None:
+    """Print time and peak memory of the evaluation of noise, from files to report."""
+    from regionwise.evaluation import Case, EvaluationSettings, evaluate_cases, named_classes
+
+    paths = [folder / f"{name}.nii.gz" for name in ("prediction", "reference")]
+    for path, mask in zip(paths, noise_masks(shape), strict=True):
+        write_volume(path, mask.view(np.uint8), np.diag([0.8, 0.8, 0.8, 1]))
+    del mask
+    with used(), contextlib.redirect_stdout(None):
+        evaluate_cases([Case("noise", *paths)], folder / "out", EvaluationSettings(classes=named_classes("one")))
+
+
+@contextlib.contextmanager
+def used() -> Iterator[None]:
+    """Print how long a block took and the peak memory of this process."""
     start, cpu = time.perf_counter(), time.process_time()
-    measure_structure(*masks, (0.8, 0.8, 0.8), (TOLERANCE_MM,))
+    yield
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     peak = int(status["VmHWM"].split()[0]) / 2**20
-    print(f"noise of {' x '.join(map(str, shape))}: {seconds:.1f} s, {cpu:.1f} s of CPU, {peak:.2f} GiB peak")
+    print(f"{seconds:.1f} s, {cpu:.1f} s of CPU, {peak:.2f} GiB peak")
 
 
 def many_cases(folder: Path, count: int = 100) -> None:
@@ -158,8 +192,16 @@ def main() -> None:
     if sys.argv[1:2] == ["--measure"]:
         measure(Path(sys.argv[2]))
         return
+    if sys.argv[1:2] == ["--noise_measures"]:
+        noise_measures(tuple(map(int, sys.argv[3:])))
+        return
+    if sys.argv[1:2] == ["--noise_report"]:
+        noise_report(Path(sys.argv[2]), tuple(map(int, sys.argv[3:])))
+        return
     if sys.argv[1:2] == ["--noise"]:
-        noise()
+        print(machine())
+        with tempfile.TemporaryDirectory() as folder:
+            noise(Path(folder), tuple(map(int, sys.argv[2:])) or (512, 512, 600))
         return
     warnings.filterwarnings("ignore", category=FutureWarning)
     print(machine())

@@ -108,7 +108,9 @@ def _boxes(volume: Volume) -> Boxes:
     """Return the bounding box of each label that occurs, 0 left out, from one pass over the array."""
     if volume.array.dtype == np.int64:
         raise InputError(f"{volume.path} holds label {volume.array.max()}; is it an image?")
-    return {label: box for label, box in enumerate(ndimage.find_objects(volume.array), start=1) if box is not None}
+    # SciPy walks in C order, and files are in Fortran order.
+    found = enumerate(ndimage.find_objects(volume.array.T), start=1)
+    return {label: box[::-1] for label, box in found if box is not None}
 
 
 def _check_labels(structures: tuple[Structure, ...], volumes: tuple[Volume, Volume], boxes: list[Boxes]) -> None:

@@ -7,21 +7,11 @@ the mask, so a mask that touches the border of the array has boundary voxels the
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import edt
 import numpy as np
-from scipy.spatial import cKDTree
 
 from .empty import distance, similarity
 from .masks import check_masks
-
-# Coordinates take several times the memory of the distances.
-_QUERIES_AT_ONCE = 1 << 20
-
-# CPU time of a KD-tree per point that it holds and per point that asks it, and of a distance transform per voxel, in
-# ns (Intel Xeon, SciPy 1.17, edt 3.1); the ratios matter. A transform is in float32: a search that takes less than
-# _CHEAP_NS is made in any case, so that ordinary masks keep float64.
-_POINT_NS, _QUERY_NS, _VOXEL_NS = 120, 1000, 50
-_CHEAP_NS = 300e6
+from .nearest import nearest_mm
 
 
 @dataclass(frozen=True)
@@ -72,18 +62,20 @@ def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm:
 
     Returns:
         The distance lists; both are empty where one mask is. They are exact; in float32 (relative error 1e-7) where a
-        distance transform is cheaper than a search, as for masks that are mostly boundary.
+        search would take too long, as for masks that are mostly boundary.
 
     Raises:
         InputError: If the masks are not bool, or not 2-D or 3-D, or their shapes differ.
     """
     check_masks(prediction, reference)
-    edges = boundary(prediction), boundary(reference)
+    # Files are in Fortran order: walking through memory from one end to the other takes a fraction of the time.
+    order = sorted(range(prediction.ndim), key=lambda axis: -prediction.strides[axis])
+    edges = boundary(prediction.transpose(order)), boundary(reference.transpose(order))
     voxels, reference_voxels = (int(np.count_nonzero(edge)) for edge in edges)
     if not (voxels and reference_voxels):
         return SurfaceDistances(np.empty(0), np.empty(0), voxels, reference_voxels)
-    spacing = np.asarray(spacing_mm, dtype=np.float64)
-    there, back = (_nearest_mm(own, other, spacing) for own, other in (edges, edges[::-1]))
+    spacing = np.asarray(spacing_mm, dtype=np.float64)[order]
+    there, back = (nearest_mm(own, other, spacing) for own, other in (edges, edges[::-1]))
     return SurfaceDistances(there, back, voxels, reference_voxels)
 
 
@@ -164,25 +156,3 @@ def surface_dice(surfaces: SurfaceDistances, tolerance_mm: float) -> float:
 
 def _percentile(distances_mm: np.ndarray, percentile: float) -> float:
     return distances_mm.max() if percentile == 100 else np.percentile(distances_mm, percentile)
-
-
-def _nearest_mm(own: np.ndarray, other: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
-    """Return the distance of each voxel of one boundary to the other boundary."""
-    # A voxel on both boundaries is at distance 0, so only the others have to be looked up.
-    apart = np.count_nonzero(own & ~other)
-    if _POINT_NS * np.count_nonzero(other) + _QUERY_NS * apart > max(_VOXEL_NS * own.size, _CHEAP_NS):
-        outside = np.ascontiguousarray(~other).view(np.uint8)
-        return edt.edt(outside, anisotropy=tuple(spacing_mm), black_border=False, parallel=0)[own]
-    distances_mm = np.zeros(np.count_nonzero(own))
-    if apart:
-        points_mm = _points_mm(np.flatnonzero(other), other.shape, spacing_mm)
-        tree = cKDTree(points_mm, leafsize=24, balanced_tree=False, compact_nodes=False)
-        queries = np.flatnonzero(own & ~other)
-        for start in range(0, apart, _QUERIES_AT_ONCE):
-            some = queries[start : start + _QUERIES_AT_ONCE]
-            distances_mm[start : start + len(some)] = tree.query(_points_mm(some, own.shape, spacing_mm))[0]
-    return distances_mm
-
-
-def _points_mm(index: np.ndarray, shape: tuple[int, ...], spacing_mm: np.ndarray) -> np.ndarray:
-    return np.stack(np.unravel_index(index, shape), axis=1) * spacing_mm

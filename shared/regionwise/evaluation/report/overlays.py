@@ -99,6 +99,7 @@ def _draw(case: Case, row: Row, structure: Structure, settings: EvaluationSettin
             scan = read_scan(case.image, box, reference.array.shape)
         except InputError as error:
             problem = str(error)
+    window = (0.0, 1.0) if case.image is None else _window(scan)
     arrays = [*(mask[box] for mask in masks), scan]
     # 2-D images get a third axis of one voxel.
     arrays = [array.reshape((*array.shape, 1, 1)[:3]) for array in arrays]
@@ -117,8 +118,8 @@ def _draw(case: Case, row: Row, structure: Structure, settings: EvaluationSettin
         own = source[axis]
         flipped = orientation[own, 1] < 0
         number = offset[own] + (arrays[0].shape[own] - 1 - k if flipped else k)
-        own_slice, truth, grey = (np.take(array, k, axis) for array in ras)
-        rgb = _color(own_slice, truth, grey, _window(ras[2]))
+        own_slice, truth, grey = (np.moveaxis(array, axis, 0)[k] for array in ras)  # take() copies such views
+        rgb = _color(own_slice, truth, grey, window)
         rgb = _isotropic(rgb, [spacing_mm[source[other]] for other in across])
         caption = f"{name}, slice {number + 1} of {shape[own]}"
         text = f"{name} slice of {case.name}: errors of {structure.name}"
