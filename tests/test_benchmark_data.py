@@ -76,3 +76,10 @@ def test_inference_benchmark_runs(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split()[-1] == "yes"
+
+
+def test_the_augmentation_s_benchmark_prints_a_row_per_way(tmp_path):
+    command = [sys.executable, str(SCRIPTS / "benchmark_augmentation.py"), "--quick", "--folder", str(tmp_path)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = [line.split("  ")[0].split(":")[0] for line in lines[3:]]
+    assert names == ["batch of 6 x 32 x 32 on cpu", "acdc", "kits", "brats"]

@@ -66,6 +66,7 @@ def bundle_dataset(name: str, dataset_dir: Path, cache_dir: Path) -> PatchDatase
     parser = ConfigParser()
     parser.read_config(BUNDLES / f"{name}_rrw" / "configs" / "train.json")
     parser.update({"dataset_dir": str(dataset_dir), "cache_dir": str(cache_dir), "num_workers": 0})
+    parser["augmentation"] = "workers"
     parser["train"]["dataset"]["data"] = "$@train#datalist(section='all')"
     if name == "acdc":
         # The phantom's field of view is a heart's: this spacing gives slices as large as those of patients.

@@ -27,6 +27,7 @@ BAD_VALUES = {
     "smoothing": ["gauss", True, None],
     "sigma": [0, -1, "2", True, float("inf")],
     "distance": ["slice", "volume", [], None],
+    "augmentation": ["gpu", None, True],
     "num_workers": [-1],
     "amp": ["no", 1],
     "resume": ["yes", 1],

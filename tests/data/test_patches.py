@@ -1,11 +1,14 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
 from monai.transforms import RandFlipd
+from regionwise.data import StreamSampler
 from regionwise.data.patches import PatchDataset, VolumeDataset
 from regionwise.distance import normalized_distance
 from regionwise.errors import InputError
-from regionwise.training import nnunet_augmentation
+from regionwise.training import make_augmentation, nnunet_augmentation, prepare_batch
 from torch.utils.data import DataLoader
 
 from ..datasets.cases import SHAPE, SPACING_MM, blocks, read_only, write_case
@@ -38,6 +41,33 @@ def places(volume, patch):
     """Return where a patch occurs in a volume."""
     windows = np.lib.stride_tricks.sliding_window_view(volume, patch.shape)
     return np.argwhere((windows == patch).all(axis=tuple(range(volume.ndim, windows.ndim))))
+
+
+def test_parameters_of_a_batch_s_augmentation_come_with_each_sample(make):
+    augmentation = make_augmentation("device")
+    dataset, plain = make((8, 8), augmentation=augmentation), make((8, 8))
+    for index in (5, 0):
+        first, again = dataset[index], dataset[index]
+        assert same(first, plain[index])  # workers only read
+        assert {name: value.tolist() for name, value in first["augmentation"].items()} == {
+            name: value.tolist() for name, value in again["augmentation"].items()
+        }
+    assert dataset[0]["augmentation"]["noise_seed"] != dataset[5]["augmentation"]["noise_seed"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_resumed_stream_is_augmented_alike_on_the_device(make, workers):
+    dataset = make((8, 8), augmentation=make_augmentation("device"))
+
+    def batches(position, count):
+        sampler = StreamSampler(0, 1)
+        sampler.position = position
+        loader = DataLoader(dataset, batch_size=4, sampler=sampler, num_workers=workers)
+        return [prepare_batch(batch, "cpu") for batch in islice(loader, count)]
+
+    whole, resumed = batches(0, 3), batches(8, 1)
+    for one, other in zip(whole[2], resumed[0], strict=True):
+        assert torch.equal(one, other)
 
 
 def test_a_sample_depends_on_seed_and_index_alone(make):

@@ -116,6 +116,7 @@ RULES: dict[str, tuple[str, Check]] = {
     "smoothing": ("'none', 'distance' or 'neighbors'", _is_one_of("none", "distance", "neighbors")),
     "sigma": ("a number > 0", _is_number(0)),
     "distance": (" or ".join(map(repr, DISTANCES)), _is_one_of(*DISTANCES)),
+    "augmentation": ("'auto', 'device' or 'workers'", _is_one_of("auto", "device", "workers")),
     "num_workers": INDEX,
     "amp": ("true, false or 'auto'", lambda value: value == "auto" or _is_flag(value)),
     "resume": FLAG,

@@ -30,7 +30,8 @@ class PatchDataset(Dataset):
     A sample: ``image`` float32 (C, *patch_size); ``label`` float32, for ``distance="on_the_fly"`` (1, *patch_size)
     labels, for ``distance="precomputed"`` (2, *patch_size) labels and normalized distance (d̂) of the 3-D volume. Where
     the preprocessing makes soft labels, their channels stand in place of the labels. An image smaller than the patch is
-    padded with zeros (background; of soft labels `regionwise.soft_labels.CompleteBackgroundd` makes it).
+    padded with zeros (background; of soft labels `regionwise.soft_labels.CompleteBackgroundd` makes it). What the
+    augmentation adds to a sample comes with them.
 
     Args:
         data: datalist of ``regionwise.data``.
@@ -81,7 +82,7 @@ class PatchDataset(Dataset):
     def __len__(self) -> int:
         return len(self.cases)
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         random = np.random.default_rng((self.seed, index))
         case = self.cases[random.integers(len(self.cases))]
         labels = case.label
@@ -98,7 +99,8 @@ class PatchDataset(Dataset):
             _seed(self.augmentation, int(random.integers(2**32, dtype=np.uint64)))
             with _without_metadata():
                 sample = self.augmentation(sample)
-        return {key: torch.as_tensor(sample[key]).as_subclass(torch.Tensor) for key in ("image", "label")}
+        tensors = {key: torch.as_tensor(sample[key]).as_subclass(torch.Tensor) for key in ("image", "label")}
+        return {**sample, **tensors}
 
     def _window(
         self, case: StoredCase, shape: Sequence[int], random: np.random.Generator

@@ -3,6 +3,7 @@
 from math import pi
 from typing import Any
 
+import torch
 from monai.transforms import (
     Compose,
     RandAdjustContrastd,
@@ -16,9 +17,60 @@ from monai.transforms import (
     RandZoomd,
 )
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
+from .augmentation_draws import DrawAugmentation
 
+CHOICES = ("auto", "device", "workers")
 ROTATION_3D_RAD = pi / 6  # nnU-Net turns volumes by at most 30 degrees, slices by 180
+
+
+def choose_place(choice: str, device: str | torch.device = "cpu") -> str:
+    """Choose where samples are augmented: "workers", one by one as they are read, or "device", a batch at once.
+
+    Args:
+        choice: "device", "workers" or "auto": on the device if it is a GPU, whose network workers on a few cores cannot
+            keep busy.
+        device: where the network runs.
+
+    Raises:
+        InputError: If there is no such choice.
+
+    Examples:
+        >>> choose_place("auto", "cuda:0"), choose_place("auto", "cpu")
+        ('device', 'workers')
+    """
+    if choice not in CHOICES:
+        raise InputError(f"Unknown --augmentation '{choice}'; {did_you_mean(choice, CHOICES)}")
+    if choice != "auto":
+        return choice
+    return "workers" if torch.device(device).type == "cpu" else "device"
+
+
+def make_augmentation(
+    place: str = "workers",
+    spatial_dims: int = 2,
+    thick_slice_axis: int | None = None,
+    frequency: float = 1.0,
+    linear_labels: bool = False,
+) -> Compose | DrawAugmentation:
+    """Return nnU-Net's augmentation of a sample, or the drawing of its parameters for `augment_batch_`.
+
+    Args:
+        place: "workers" or "device", see `choose_place`.
+        spatial_dims: see `nnunet_augmentation`.
+        thick_slice_axis: see `nnunet_augmentation`.
+        frequency: see `nnunet_augmentation`.
+        linear_labels: see `nnunet_augmentation`; in the workers only.
+
+    Raises:
+        InputError: If frequency is out of range, or linear_labels are asked for on the device.
+    """
+    if place == "workers":
+        return nnunet_augmentation(spatial_dims, thick_slice_axis, frequency, linear_labels)
+    if linear_labels:
+        raise InputError("soft labels are augmented in the workers only; pass --augmentation workers")
+    _check_frequency(frequency)
+    return DrawAugmentation(spatial_dims, tuple(_angles_rad(spatial_dims, thick_slice_axis).values()), frequency)
 
 
 def nnunet_augmentation(
@@ -44,16 +96,9 @@ def nnunet_augmentation(
 
     Source: Isensee et al., nnU-Net (2021), as used in Valverde & Tohka, section 4.
     """
-    if not 0 <= frequency <= 1:
-        raise InputError(f"expected a frequency of the augmentation from 0 to 1, found {frequency}")
+    _check_frequency(frequency)
     both = ["image", "label"]
-    angles: dict[str, Any]
-    if spatial_dims == 2:
-        angles = {"range_x": pi}
-    elif thick_slice_axis is not None:
-        angles = {f"range_{'xyz'[thick_slice_axis]}": pi}
-    else:
-        angles = dict.fromkeys(("range_x", "range_y", "range_z"), ROTATION_3D_RAD)
+    angles: dict[str, Any] = _angles_rad(spatial_dims, thick_slice_axis)
     linear = "bilinear"
     image_interpolation = "bilinear" if spatial_dims == 2 else "trilinear"
     turned, zoomed = (linear, image_interpolation) if linear_labels else ("nearest", "nearest-exact")
@@ -82,3 +127,17 @@ def nnunet_augmentation(
             *(RandFlipd(both, prob=0.5, spatial_axis=axis) for axis in range(spatial_dims)),
         ]
     )
+
+
+def _check_frequency(frequency: float) -> None:
+    if not 0 <= frequency <= 1:
+        raise InputError(f"expected a frequency of the augmentation from 0 to 1, found {frequency}")
+
+
+def _angles_rad(spatial_dims: int, thick_slice_axis: int | None) -> dict[str, float]:
+    """Return the largest rotation about each axis; slices turn about one."""
+    if spatial_dims == 2:
+        return {"range_x": pi}
+    if thick_slice_axis is not None:
+        return {f"range_{axis}": pi if index == thick_slice_axis else 0.0 for index, axis in enumerate("xyz")}
+    return dict.fromkeys(("range_x", "range_y", "range_z"), ROTATION_3D_RAD)
