@@ -23,6 +23,17 @@ RIGHT: dict[str, dict[str, str]] = {
     "phantom": {"dataset": "acdc", "out": "out", "subjects": "1", "size": "32", "preset": "small"},
     "check": {"dataset": "acdc", "dir": "acdc"},
     "evaluate": {"predictions": "predictions", "references": "references", "out": "out", "workers": "1"},
+    "predict": {
+        "bundle": "tiny/source/acdc_rrw",
+        "input": "scan.nii.gz",
+        "output_dir": "out",
+        "checkpoint": "tiny/run/model.pt",
+        "args_file": "tiny/run/network.json",
+        "tta": "false",
+        "device": "cpu",
+    },
+    "calibrate": {"predictions": "predictions", "references": "references", "out": "out", "classes": "one,two"},
+    "fuse": {"raters": "[predictions,references]", "out": "out"},
     "compare": {"results": "[results_a,results_b]", "out": "out", "permutations": "50"},
     "gradients": {"labels": "references/a.nii.gz", "output": "out.png"},
     "lint": {"config": "train.json"},
@@ -36,11 +47,11 @@ RIGHT: dict[str, dict[str, str]] = {
 # Options that name what is read and what is written; the other texts are names that exist or do not.
 READ = {
     "predictions", "references", "dir", "labels", "config", "bundle", "checkpoint", "input", "source", "results",
-    "probabilities", "images", "evaluation", "groups", "inter_rater",
+    "probabilities", "images", "evaluation", "groups", "inter_rater", "raters", "args_file", "calibration", "uncertainty",
 }  # fmt: skip
 WRITTEN = {"out", "output", "output_dir", "to"}
 # Any name will do, any text is a version or a repository, and a string among numbers is read as one of them.
-ANY_TEXT = {"classes", "rename", "to"}
+ANY_TEXT = {"classes", "rename", "to", "pattern", "output_layer"}
 
 NO_PATHS_TO_READ = (
     "none",
@@ -97,6 +108,7 @@ def prepare(folder: Path) -> Path:
     for number, case in enumerate(("a", "b", "c")):
         write_labels(folder / "references" / f"{case}.nii.gz", labels(number))
         write_labels(folder / "predictions" / f"{case}.nii.gz", np.roll(labels(number), 1, axis=0))
+    write_labels(folder / "scan.nii.gz", np.random.default_rng(0).normal(100, 20, labels(0).shape).astype(np.float32))
     (folder / "text.txt").write_text("no scan\n")
     (folder / "binary").write_bytes(bytes(range(256)) * 8)
     phantom("acdc", str(folder / "acdc"), subjects=2, size=32, preset="small")
@@ -155,7 +167,7 @@ def draw_line(random: np.random.Generator, command: str) -> Line:
 def draw_value(random: np.random.Generator, option: str, annotation: Any) -> tuple[str, bool]:
     """Return a text for an option, and whether it is none of its values."""
     kinds = set(_kinds(annotation))
-    if option in READ:
+    if option in READ and bool not in kinds:
         return str(random.choice(NO_PATHS_TO_READ)), True
     if option in WRITTEN or (option == "skip_bad" and bool not in kinds):  # of `check`, the split to write
         return str(random.choice(NO_PATHS_TO_WRITE)), True
@@ -194,7 +206,8 @@ def _misspell(
     option = str(random.choice(list(right)))
     required = next(iter(right))
     place = words.index(f"--{option}")
-    kind = int(random.integers(5)) if command != "lint" else int(random.integers(2, 4))
+    takes_any = command in ("lint", "predict")
+    kind = int(random.integers(2, 4)) if takes_any else int(random.integers(5))
     if kind == 0:
         wrong = option + "x" if random.random() < 0.5 else option[::-1] + "q"
         return [command, *words[:place], f"--{wrong}", *words[place + 1 :]]
