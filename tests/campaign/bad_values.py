@@ -47,7 +47,8 @@ RIGHT: dict[str, dict[str, str]] = {
 # Options that name what is read and what is written; the other texts are names that exist or do not.
 READ = {
     "predictions", "references", "dir", "labels", "config", "bundle", "checkpoint", "input", "source", "results",
-    "probabilities", "images", "evaluation", "groups", "inter_rater", "raters", "args_file", "calibration", "uncertainty",
+    "probabilities", "images", "evaluation", "groups", "inter_rater", "raters", "args_file", "calibration",
+    "uncertainty",
 }  # fmt: skip
 WRITTEN = {"out", "output", "output_dir", "to"}
 # Any name will do, any text is a version or a repository, and a string among numbers is read as one of them.
