@@ -17,7 +17,7 @@ from monai.bundle import ConfigParser
 from ..bundle.packed import code_digest, package_files
 from ..calibration.record import FILE as CALIBRATION
 from ..errors import InputError
-from ..files import atomic_path
+from ..files import atomic_path, parse_json
 from ..options import as_flag
 from ..training.checkpoints import BEST
 from ..weights import load_weights
@@ -122,7 +122,7 @@ def pack(
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"{path} is not JSON ({error})") from error
     if not isinstance(content, dict):
