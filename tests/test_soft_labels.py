@@ -1,3 +1,4 @@
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -6,9 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from monai.data import MetaTensor
 from monai.transforms import Compose, Resized, Spacingd
+from regionwise.data.load import LoadCased
 from regionwise.data.patches import PatchDataset, VolumeDataset
-from regionwise.data.store import write_case
+from regionwise.data.store import preprocess, write_case
 from regionwise.errors import InputError, find_input_error
+from regionwise.fusion import FuseRatersd
 from regionwise.losses import make_loss
 from regionwise.soft_labels import (
     CompleteBackgroundd,
@@ -20,7 +23,10 @@ from regionwise.soft_labels import (
     soft_augmentation,
 )
 from regionwise.training import nnunet_augmentation
+from regionwise.training.foreground import batch_counts
 from scipy.stats import norm
+
+from .datasets.cases import write_case as write_files
 
 label_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=3, max_side=7), elements=st.integers(0, 2))
 
@@ -134,6 +140,30 @@ def test_a_hard_store_has_no_soft_labels(tmp_path):
     from regionwise.data.store import StoredCase
 
     assert StoredCase("case", stored(tmp_path, soft=False)).soft is None
+
+
+def test_several_raters_become_soft_labels_in_the_store(tmp_path):
+    item = write_files(tmp_path, "a")
+    other = np.asarray(nib.load(item["label"]).dataobj).copy()
+    other[other == 2] = 1
+    nib.save(nib.Nifti1Image(other, nib.load(item["label"]).affine), tmp_path / "other.nii.gz")
+    item["label"] = [item["label"], item["label"], item["label"], str(tmp_path / "other.nii.gz")]
+    load, fuse = LoadCased(["image", "label"], "msd"), FuseRatersd("label", "average", num_classes=3)
+    (case,) = preprocess([item], Compose([load, fuse]), tmp_path / "cache", progress=False)
+    assert case.soft.shape[0] == 3
+    assert sorted(np.unique(case.soft[2]).tolist()) == [0, 0.75]
+    assert np.array_equal(case.label > 0, case.soft[0] < 0.5)
+    with pytest.raises(InputError, match=r"expected one label map of a, found 4, of several raters; .*FuseRatersd"):
+        preprocess([item], Compose([load]), tmp_path / "cache", progress=False)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_the_collapse_guard_counts_soft_labels(num_classes):
+    labels = torch.randint(0, num_classes, (2, 1, 6, 6), generator=torch.Generator().manual_seed(0))
+    logits, distance = torch.randn(2, num_classes, 6, 6), torch.ones(2, 1, 6, 6)
+    soft = torch.stack([one_hot(image[0], num_classes) for image in labels])
+    hard = batch_counts({"pred": logits, "label": torch.cat([labels, distance], 1)}, num_classes)
+    assert torch.equal(batch_counts({"pred": logits, "label": torch.cat([soft, distance], 1)}, num_classes), hard)
 
 
 def test_normalized_relu_is_per_volume_and_class():

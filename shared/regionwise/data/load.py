@@ -18,11 +18,12 @@ from ..nifti import Volume, read_image, read_labels
 
 
 class LoadCased(MapTransform):
-    """Read ``image`` (one file, or one per channel) and ``label`` of a case.
+    """Read ``image`` (one file, or one per channel) and ``label`` (one file, or one per rater) of a case.
 
     Replaces `LoadImaged` + `EnsureChannelFirstd` for unchecked data: every error is one line that names the
     file. Input: paths. Output: MetaTensor float32 (C, *spatial) and MetaTensor uint8 (1, *spatial), both in file
-    order with the file's affine.
+    order with the file's affine. Of several raters the label is (raters, *spatial): `regionwise.fusion.FuseRatersd`
+    makes one of them.
 
     Args:
         keys: which of ``image`` and ``label`` to read.
@@ -39,19 +40,22 @@ class LoadCased(MapTransform):
     def __call__(self, data: Mapping[Any, Any]) -> dict[Any, Any]:
         """Read the files of a case; ``scan``, the path of the first channel, and a missing ``case_id`` are added."""
         case = with_case_id(data)
-        paths = case["image"] if isinstance(case["image"], list | tuple) else [case["image"]]
+        paths = _as_list(case["image"])
         channels = [read_image(path) for path in paths]
-        label = self._read_label(case["label"]) if "label" in self.keys else None
-        problems = find_case_problems(channels, label, LABELS[self.dataset])
-        if problems:
-            raise InputError(problems[0])
+        labels = [self._read_label(path) for path in _as_list(case["label"])] if "label" in self.keys else []
+        checked: list[Volume | None] = [*labels] or [None]
+        for label in checked:
+            problems = find_case_problems(channels, label, LABELS[self.dataset])
+            if problems:
+                raise InputError(problems[0])
         if "image" in self.keys:
             arrays = [channel.array for channel in channels]
             array = arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
             case["scan"] = str(paths[0])
             case["image"] = MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(channels[0].affine))
-        if label is not None:
-            case["label"] = MetaTensor(torch.from_numpy(label.array[None]), affine=torch.from_numpy(label.affine))
+        if labels:
+            array = labels[0].array[None] if len(labels) == 1 else np.stack([label.array for label in labels])
+            case["label"] = MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(labels[0].affine))
         return case
 
     def _read_label(self, path: str) -> Volume:
@@ -60,3 +64,7 @@ class LoadCased(MapTransform):
             return replace(label, array=to_classes(self.dataset, label.array))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+
+
+def _as_list(paths: str | list[str] | tuple[str, ...]) -> list[str]:
+    return list(paths) if isinstance(paths, list | tuple) else [paths]

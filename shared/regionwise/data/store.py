@@ -183,7 +183,15 @@ def write_case(folder: Path, case_id: str, image: Any, label: Any, slice_axis: i
         label: MetaTensor (1, *spatial) of integers, or soft labels (classes, *spatial), which are kept beside the most
             probable classes; distance and foreground sample are those of the classes.
         slice_axis: spatial axis to store first.
+
+    Raises:
+        InputError: If the label has the integer channels of several raters.
     """
+    if len(label) > 1 and not label.is_floating_point():
+        raise InputError(
+            f"expected one label map of {case_id}, found {len(label)}, of several raters; "
+            "regionwise.fusion.FuseRatersd in the preprocessing makes them one"
+        )
     spacing_mm = [float(size) for size in np.asarray(label.pixdim)]
     order = [slice_axis] + [axis for axis in range(3) if axis != slice_axis]
     hard = label[0] if len(label) == 1 else label.argmax(0)
@@ -253,8 +261,8 @@ def settings_of(value: Any) -> Any:
 
 
 def _key(item: Mapping[str, Any], settings: Mapping) -> str:
-    paths = item["image"] if isinstance(item["image"], list | tuple) else [item["image"]]
-    files = [Path(path) for path in [*paths, item["label"]]]
+    given = (item["image"], item["label"])
+    files = [Path(path) for one in given for path in (one if isinstance(one, list | tuple) else [one])]
     digests = [content_digest(path) for path in files]  # first, since it says what is missing
     content = [[path.stat().st_size, digest] for path, digest in zip(files, digests, strict=True)]
     text = json.dumps([content, settings], sort_keys=True)

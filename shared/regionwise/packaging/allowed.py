@@ -54,6 +54,7 @@ COMPONENTS = {
     "regionwise.distributed": "local_device share_of start stop synchronized",
     "regionwise.modalities": """DropModalitiesd HemisDynUNet LoadModalitiesd PresenceDynUNet evaluate_subsets
         find_modalities with_dropout""",
+    "regionwise.fusion": "FuseRatersd",
     "regionwise.precision": "Precision PrecisionInferer",
     "regionwise.soft_labels": "CompleteBackgroundd SoftLabelsd soft_augmentation",
 }

@@ -69,7 +69,8 @@ def batch_counts(output: Any, num_classes: int) -> torch.Tensor:
 
     Args:
         output: of MONAI's trainer, decollated or not, with logits "pred" (those of full resolution are counted) and
-            "label", whose first channel holds the labels.
+            "label": labels in the first of at most two channels, or soft labels, of which the most probable class
+            counts (of two classes: with d̂).
         num_classes: C.
 
     Returns:
@@ -80,7 +81,8 @@ def batch_counts(output: Any, num_classes: int) -> torch.Tensor:
     logits, target = join(levels).detach(), join([item["label"] for item in items]).detach()
     logits = logits[:, 0] if logits.ndim > target.ndim else logits
     highest, predicted = logits.as_subclass(torch.Tensor).float().softmax(1).max(1)
-    labels = target.as_subclass(torch.Tensor)[:, 0]
+    target = target.as_subclass(torch.Tensor)
+    labels = target[:, 0] if target.shape[1] <= 2 else target[:, :num_classes].argmax(1)
     doubt = torch.stack([((1 - highest) * (labels == c)).sum() for c in range(num_classes)])
     return torch.stack(
         [voxels_per_class(predicted, num_classes), voxels_per_class(labels, num_classes), doubt.double()]
