@@ -104,13 +104,18 @@ def check_probabilities(probabilities: torch.Tensor, axis: int) -> None:
     """
     if not probabilities.numel():
         return
-    for values, lowest, what in ((probabilities, 0, "values in [0, 1]"), (probabilities.sum(axis), 1, "sums of 1")):
-        least, most = (float(value) for value in torch.aminmax(values))
-        if not (least >= lowest - PROBABILITY_ROUNDING and most <= 1 + PROBABILITY_ROUNDING):
-            raise InputError(
-                f"expected soft labels to be probabilities, {what} at each voxel, found {least:.4g} to {most:.4g}; "
-                "the background is 1 minus the sum of the other classes"
-            )
+    least, most = (float(value) for value in torch.aminmax(probabilities.sum(axis)))
+    lowest, what = float(probabilities.amin()), "sums of 1"
+    # Values that are not negative and sum to 1 are not above 1 either: one pass less.
+    if lowest >= -PROBABILITY_ROUNDING and least >= 1 - PROBABILITY_ROUNDING and most <= 1 + PROBABILITY_ROUNDING:
+        return
+    highest = float(probabilities.amax())
+    if not (lowest >= -PROBABILITY_ROUNDING and highest <= 1 + PROBABILITY_ROUNDING):
+        least, most, what = lowest, highest, "values in [0, 1]"
+    raise InputError(
+        f"expected soft labels to be probabilities, {what} at each voxel, found {least:.4g} to {most:.4g}; "
+        "the background is 1 minus the sum of the other classes"
+    )
 
 
 def plain(tensor: torch.Tensor) -> torch.Tensor:
