@@ -89,14 +89,14 @@ def train(out: Path, dataset: str, fold: int, data: str, cell: str, spec: Spec) 
         finished = run / "finished.json"
         if not finished.is_file():
             resumed = (run / "last.pt").is_file()
-            cost = record.run(command, folder / "train.log", [lock])
+            cost = record.run(command, run / "train.log", [lock])
             write_json(finished, {**cost, "resumed": resumed})
     weights = run / "model_last.pt"
     write_json(folder / "train.json", {
         "cell": cell, "command": command, "spec": spec, "spec_sha256": sha256(as_words(spec).encode()).hexdigest(),
         "data_sha256": prepared["data_sha256"], "package_sha256": record.package_digest(),
         "weights": str(weights), "weights_sha256": content_digest(weights), "cost": read_json(finished),
-        "versions": record.versions(), "machine": record.machine(), "collapses": _collapses(folder / "train.log"),
+        "versions": record.versions(), "machine": record.machine(), "collapses": _collapses(run / "train.log"),
     })  # fmt: skip
 
 

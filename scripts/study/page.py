@@ -1,5 +1,6 @@
 """The results page of a study: what was asked, what the data support, and how it was computed."""
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -211,7 +212,9 @@ def _worst(
             )
     complete = {method: files for method, files in predictions.items() if set(files) == set(names)}
     prepared = read_json(next(iter(sorted((out / "data" / dataset).glob("fold*/prepared.json")))))
-    picture = draw_worst(names, complete, study["readers"][dataset], prepared["scans"])
+    # The workflow says where the scans are now.
+    scans = os.environ.get(f"SCANS_{dataset}") or prepared["scans"]
+    picture = draw_worst(names, complete, study["readers"][dataset], scans)
     caption = "The cases with the lowest mean Dice over all losses: reference, and the first seed of each loss."
     return [Heading("Worst cases", 3), Picture(f"{dataset}_worst.png", picture, caption)]
 
