@@ -34,6 +34,14 @@ def fill():
     Path("/dev/null/file").write_text("")
 
 
+def wrap():
+    """Fail as MONAI does."""
+    try:
+        raise InputError("expected a scan")
+    except InputError as error:
+        raise RuntimeError("Failed to instantiate component") from error
+
+
 def wait():
     """Be interrupted."""
     raise KeyboardInterrupt
@@ -42,7 +50,7 @@ def wait():
 @pytest.fixture
 def own(monkeypatch):
     """Commands of this module in place of the package's."""
-    own = {function.__name__: f"{__name__}:{function.__name__}" for function in (greet, crash, fill, wait)}
+    own = {function.__name__: f"{__name__}:{function.__name__}" for function in (greet, crash, fill, wrap, wait)}
     monkeypatch.setattr(cli, "COMMANDS", own)
 
 
@@ -64,10 +72,11 @@ def test_a_commands_integer_is_the_exit_status(own):
     ("words", "message"),
     [
         (["greet", "you", "--times", "0"], "expected times >= 1, found 0"),
-        (["great"], "Unknown command 'great'; did you mean 'greet'? choices: greet, crash, fill, wait"),
+        (["great"], "Unknown command 'great'; did you mean 'greet'? choices: greet, crash, fill, wrap, wait"),
         (["greet", "you", "--nme", "you"], "'greet' has no option --nme; did you mean 'name'? choices: "),
         (["greet"], "'greet' needs --name; see python -m regionwise greet --help"),
         (["fill"], "Not a directory: /dev/null/file"),
+        (["wrap"], "expected a scan"),
     ],
 )
 def test_bad_input_is_one_line_and_status_1(own, words, message, capsys):

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from . import __version__
-from .errors import InputError, did_you_mean
+from .errors import InputError, describe_in_one_line, did_you_mean
 
 # Each command is a function of the module that owns the subject. A module is imported only when its command runs: help
 # is read from its source, since importing PyTorch and SciPy takes seconds.
@@ -49,16 +49,16 @@ def main(words: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if words is None else words)
     try:
         return _run(words)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        # No defect of ours: a full disk, a folder that is a file or may not be written.
-        print(f"error: {_describe(error)}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print(f"interrupted: {words[0]} did not finish", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        # No defect of ours: bad input, also where MONAI wrapped it; a full disk; a folder that is a file.
+        line = _describe(error) if isinstance(error, OSError) else describe_in_one_line(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 1
 
 
 def _run(words: Sequence[str]) -> int:

@@ -75,7 +75,11 @@ def _after_module(command: list[str]) -> list[str]:
 
 
 def read_arguments(path: Any) -> Mapping[str, Any]:
-    """Read the ids and values of ``--args_file``; YAML is left to MONAI."""
+    """Read the ids and values of ``--args_file``; YAML is left to MONAI.
+
+    Raises:
+        InputError: If the file is missing, or holds no ids and values.
+    """
     file = Path(str(path))
     if not file.is_file():
         raise InputError(f"expected a file of arguments at {file} (--args_file), not found")

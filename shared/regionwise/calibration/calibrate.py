@@ -89,6 +89,8 @@ def calibrate(
         raise InputError("scaling the weights of --checkpoint needs the --probabilities that they gave")
     if checkpoint is not None and method == "isotonic":
         raise InputError("no layer can hold --method isotonic; leave out --checkpoint, or take --method temperature")
+    if not 0 < coverage <= 1:
+        raise InputError(f"expected --coverage in (0, 1], found {coverage:g}")
     check_writable(folder)
     outputs = [folder / name for name in (FILE, REPORT, *((WEIGHTS, *BESIDE) if checkpoint else ()))]
     check_outputs(outputs, [Path(checkpoint)] if checkpoint else [], overwrite)

@@ -6,6 +6,8 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle import run as run_bundle
 
+from ..bundle.command_line import read_arguments
+from ..bundle.lint import find_problems
 from ..calibration.record import FILE, margin_of, read_record
 from ..datasets import LABELS
 from ..errors import InputError
@@ -61,8 +63,14 @@ def predict(
             raise InputError(f"expected a configuration at {path}, not found; pass the folder of a bundle as --bundle")
     given = {"bundle_root": bundle, "input": input, "output_dir": output_dir, "tta": tta, **overrides}
     given |= {key: value for key, value in (("checkpoint", checkpoint), ("device", device)) if value is not None}
-    if (dropout or samples or margins) and not uncertainty:
-        raise InputError("--dropout, --samples and --margins are parts of --uncertainty; pass it too")
+    if (dropout or samples or margins or calibration) and not uncertainty:
+        raise InputError("--dropout, --samples, --margins and --calibration are parts of --uncertainty; pass it too")
+    if not 0 < coverage <= 1:
+        raise InputError(f"expected --coverage in (0, 1], found {coverage:g}")
+    recorded = {} if args_file is None else read_arguments(args_file)
+    problems = find_problems(configs, {**recorded, **given}, "predicting")
+    if problems:
+        raise InputError(problems[0])
     if uncertainty:
         config = ConfigParser.load_config_files(configs)
         record = find_record(bundle, checkpoint, calibration, needed=margins)
