@@ -83,8 +83,10 @@ def read_arguments(path: Any) -> Mapping[str, Any]:
     file = Path(str(path))
     if not file.is_file():
         raise InputError(f"expected a file of arguments at {file} (--args_file), not found")
-    if file.suffix != ".json":
+    if file.suffix in (".yaml", ".yml"):
         return {}
+    if file.suffix != ".json":
+        raise InputError(f"expected a file of arguments that ends in .json or .yaml, found {file} (--args_file)")
     content = read_json(file, "--args_file takes a run's network.json")
     if not isinstance(content, Mapping):
         raise InputError(f"expected ids and values in {file} (--args_file), found a {type(content).__name__}")
