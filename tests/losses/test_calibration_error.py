@@ -3,6 +3,8 @@
 import pytest
 import torch
 from monai.metrics import CalibrationErrorMetric
+from regionwise.errors import InputError
+from regionwise.losses import make_loss
 from regionwise.losses.calibration_error import CalibrationErrorLoss, average_calibration_error
 
 
@@ -50,3 +52,21 @@ def test_calibrated_probabilities_cost_nothing():
     p = torch.full((1, 1, 100), 0.3)
     truth = (torch.arange(100) < 30).float().reshape(1, 1, 100)
     assert float(average_calibration_error(p, truth)) == pytest.approx(0, abs=1e-6)
+
+
+def test_it_is_added_by_name():
+    logits, labels = softmax_and_labels()
+    loss = make_loss("dice_ce+ace")
+    expected = make_loss("dice_ce")(logits, labels) + 0.3 * CalibrationErrorLoss()(logits, labels)
+    assert float(loss(logits, labels)) == pytest.approx(float(expected), abs=1e-6)
+    with pytest.raises(InputError, match="'focal\\+ace'"):
+        make_loss("focal+ace")
+
+
+def test_soft_labels_are_taken_as_they_are():
+    logits, labels = softmax_and_labels()
+    one_hot = torch.nn.functional.one_hot(labels[:, 0], 3).movedim(-1, 1).float()
+    assert float(CalibrationErrorLoss(soft=True)(logits, one_hot)) == pytest.approx(
+        float(CalibrationErrorLoss()(logits, labels)), abs=1e-6
+    )
+    assert float(CalibrationErrorLoss(soft=True)(logits, logits.softmax(1))) == pytest.approx(0, abs=1e-6)

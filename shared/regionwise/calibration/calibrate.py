@@ -83,14 +83,7 @@ def calibrate(
     structures = settings.classes
     if structures is None:
         raise InputError("'calibrate' needs the names of the structures: pass --classes or --dataset")
-    if method not in METHODS_OF_PROBABILITIES:
-        raise InputError(f"Unknown --method '{method}'; {did_you_mean(method, METHODS_OF_PROBABILITIES)}")
-    if checkpoint is not None and probabilities is None:
-        raise InputError("scaling the weights of --checkpoint needs the --probabilities that they gave")
-    if checkpoint is not None and method == "isotonic":
-        raise InputError("no layer can hold --method isotonic; leave out --checkpoint, or take --method temperature")
-    if not 0 < coverage <= 1:
-        raise InputError(f"expected --coverage in (0, 1], found {coverage:g}")
+    _check_options(method, checkpoint, probabilities, coverage)
     check_writable(folder)
     outputs = [folder / name for name in (FILE, REPORT, *((WEIGHTS, *BESIDE) if checkpoint else ()))]
     check_outputs(outputs, [Path(checkpoint)] if checkpoint else [], overwrite)
@@ -103,7 +96,7 @@ def calibrate(
         "trust": {"coverage": coverage, "thresholds": {}},
         "volumes": {},
     }
-    report = None
+    report, scaling = None, None
     if probabilities is not None:
         scaling = fit_cases(cases, settings, method)
         measured = measure_cross_fitted(cases, patients, structures, settings, method, scaling)
@@ -114,13 +107,24 @@ def calibrate(
     if uncertainty is not None:
         trust, score = read_trust(uncertainty, [case.name for case in cases])
         record["trust"]["thresholds"][score] = trust_threshold(list(trust.values()), coverage)
-    if checkpoint is not None:
-        assert isinstance(scaling, Scaling)
+    if checkpoint is not None and isinstance(scaling, Scaling):
         record["weights_sha256"] = write_weights(Path(checkpoint), scaling, output_layer, folder)
     texts = {folder / FILE: json.dumps(record, indent=2, allow_nan=False) + "\n"}
     write_texts(texts | ({folder / REPORT: report} if report is not None else {}))
     print(text_table(record))
     print(f"calibration: {folder / FILE}")
+
+
+def _check_options(method: str, checkpoint: str | None, probabilities: str | None, coverage: float) -> None:
+    """Refuse a method that is none, weights that could not be scaled, and a share that is none."""
+    if method not in METHODS_OF_PROBABILITIES:
+        raise InputError(f"Unknown --method '{method}'; {did_you_mean(method, METHODS_OF_PROBABILITIES)}")
+    if checkpoint is not None and probabilities is None:
+        raise InputError("scaling the weights of --checkpoint needs the --probabilities that they gave")
+    if checkpoint is not None and method == "isotonic":
+        raise InputError("no layer can hold --method isotonic; leave out --checkpoint, or take --method temperature")
+    if not 0 < coverage <= 1:
+        raise InputError(f"expected --coverage in (0, 1], found {coverage:g}")
 
 
 def find_calibration_cases(

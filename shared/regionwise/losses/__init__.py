@@ -2,6 +2,7 @@
 
 from .base import LabelLoss
 from .by_name import LOSS_NAMES, make_loss
+from .calibration_error import CalibrationErrorLoss
 from .deep_supervision import DeepSupervisionLoss
 from .dice import DiceCELoss, DiceLoss
 from .generalized import ANNEALING, GeneralizedRectifiedLoss
@@ -21,6 +22,7 @@ __all__ = [
     "PRESETS",
     "REDUCTIONS",
     "AdaptiveWingLoss",
+    "CalibrationErrorLoss",
     "CrossEntropyLoss",
     "DeepSupervisionLoss",
     "DiceCELoss",

@@ -6,6 +6,7 @@ from functools import partial
 from ..errors import InputError, did_you_mean
 from ..maps import KINDS, RECTIFIED_KINDS
 from .base import LabelLoss
+from .calibration_error import ACE_WEIGHT, CalibrationErrorLoss
 from .dice import DiceCELoss, DiceLoss
 from .generalized import ANNEALING, GeneralizedRectifiedLoss
 from .lovasz import LovaszLoss
@@ -32,6 +33,11 @@ def _with_cross_entropy(semimetric: str, soft: bool = False) -> LabelLoss:
     return SummedLoss(losses, [1 - CE_WEIGHT, CE_WEIGHT])
 
 
+def _with_calibration(name: str, soft: bool = False) -> LabelLoss:
+    """Sum of a loss without a map and the calibration error, with the weight of the authors of MONAI's tutorial."""
+    return SummedLoss([_PLAIN[name](soft=soft), CalibrationErrorLoss(soft)], [1.0, ACE_WEIGHT])
+
+
 # Losses without a map, each a function of ``soft``.
 _PLAIN: Mapping[str, Callable[..., LabelLoss]] = {
     "dice": DiceLoss,
@@ -44,6 +50,7 @@ _PLAIN: Mapping[str, Callable[..., LabelLoss]] = {
     **{f"dice:{name}": partial(DiceLoss, **settings) for name, settings in PRESETS.items()},
     **_SEMIMETRIC,
     **{f"{name}+ce": partial(_with_cross_entropy, name) for name in _SEMIMETRIC},
+    **{f"{name}+ace": partial(_with_calibration, name) for name in ("dice", "ce", "dice_ce")},
 }
 _PARTNERS: Mapping[str, Callable[..., LabelLoss]] = {
     "dice": DiceLoss,

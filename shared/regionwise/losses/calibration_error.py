@@ -7,6 +7,9 @@ from .base import LabelLoss, Target, at_least_float32
 
 BINS = 20
 
+ACE_WEIGHT = 0.3
+"""Of the calibration error beside Dice and cross-entropy, as published."""
+
 
 def average_calibration_error(probabilities: torch.Tensor, truth: torch.Tensor, bins: int = BINS) -> torch.Tensor:
     """Mean gap between probability and frequency over the bins that hold voxels, per image and class.
@@ -39,13 +42,16 @@ class CalibrationErrorLoss(LabelLoss):
     """Mean `average_calibration_error` over the images and classes whose class is in the image; 0 if none is.
 
     To be added to another loss: Dice, cross-entropy and 0.3 of this, say. Alone it trains nothing: frequencies that do
-    not depend on the voxel are calibrated.
+    not depend on the voxel are calibrated. MONAI 1.6.1 has the metric (`CalibrationErrorMetric`) and no loss.
+
+    Args:
+        soft: Whether targets are soft labels, see `LabelLoss`.
     """
 
     def compute(self, logits: torch.Tensor, prepared: Target) -> torch.Tensor:
         """Compute the loss for a prepared target."""
         logits = at_least_float32(logits)
-        truth = F.one_hot(prepared.labels, logits.shape[1]).movedim(-1, 1)
-        present = truth.flatten(2).any(2)
+        truth = prepared.truth if prepared.soft else F.one_hot(prepared.truth, logits.shape[1]).movedim(-1, 1)
+        present = truth.flatten(2).sum(2) > 0
         errors = average_calibration_error(logits.softmax(1), truth)
         return (errors * present).sum() / present.sum().clamp(min=1)

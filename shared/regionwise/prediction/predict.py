@@ -11,6 +11,7 @@ from ..bundle.lint import find_problems
 from ..calibration.record import FILE, margin_of, read_record
 from ..datasets import LABELS
 from ..errors import InputError
+from .inferer import MAPS
 
 CONFIGS = ("evaluate.json", "ensemble.json")
 HERE = "regionwise.prediction"
@@ -113,10 +114,10 @@ def uncertainty_overrides(
     """
     names = [name for label, name in LABELS[config["report"]["dataset"]].items() if label]
     radii = {name: list(margin_of(record, name)) for name in names} if margins and record is not None else {}
-    steps = list(config["postprocessing"]["transforms"])
-    targets = [step["_target_"] for step in steps]
-    first = targets.index("Invertd") + 1 if "Invertd" in targets else 0
-    steps.insert(first, {"_target_": f"{HERE}.output.SplitMapsd", "keys": "pred"})
+    # One channel after the other goes back to the voxels of the scan: all at once would need three times the memory.
+    steps = [{"_target_": f"{HERE}.output.SplitMapsd", "keys": "pred"}]
+    for step in config["postprocessing"]["transforms"]:
+        steps.append(step | {"keys": ["pred", *MAPS]} if step["_target_"] == "Invertd" else step)
     save = {
         "_target_": f"{HERE}.output.SaveUncertaintyd",
         "folder": "@output_dir",
