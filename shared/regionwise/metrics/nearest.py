@@ -90,7 +90,7 @@ def _looked_up_mm(own: np.ndarray, other: np.ndarray, spacing_mm: np.ndarray) ->
             voxels, places = voxels[~hit], places[~hit]
         if len(voxels):
             return None
-        filled += np.count_nonzero(here)
+        filled += int(np.count_nonzero(here))
     return distances_mm
 
 

@@ -90,8 +90,12 @@ def dicom(
         voxels, affine = series.scan(axis)
         scan = folder.parent / "labels.nii.gz"
         write_volume(scan, voxels, affine)
-        arguments = {"input": str(scan), "output_dir": str(output_dir), "bundle_root": str(folder)}
-        arguments["overwrite"] = as_flag(overwrite, "overwrite")
+        arguments = {
+            "input": str(scan),
+            "output_dir": str(output_dir),
+            "bundle_root": str(folder),
+            "overwrite": as_flag(overwrite, "overwrite"),
+        }
         workflow = ConfigWorkflow(str(folder / "configs" / "inference.json"), workflow_type="infer", **arguments)
         workflow.initialize()
         try:
