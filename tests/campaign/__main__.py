@@ -14,6 +14,7 @@ from .bad_overrides import try_runner
 from .bad_values import try_commands
 from .hostile_bundles import try_bundles, try_known_tricks
 from .kills import try_kills
+from .mutated_inference import try_inference
 from .mutated_scans import try_scans
 from .trial import Trial, table
 
@@ -23,6 +24,7 @@ AREAS: dict[str, tuple[Area, int, int]] = {
     "commands": (try_commands, 120, 1200),
     "runner": (try_runner, 40, 400),
     "scans": (try_scans, 30, 300),
+    "inference": (try_inference, 30, 300),
     "bundles": (try_bundles, 25, 250),
     "tricks": (try_known_tricks, 10, 1000),
     "kills": (try_kills, 6, 60),
