@@ -127,9 +127,10 @@ def _draw(
         broken = str(random.choice([one for one in NO_CONFIGS if not one.startswith(LEFT_TO_LINT)]))
         return [file, folder / broken], overrides, ("config_file", broken)
     if kind < 0.25:
-        # Below a list the runner itself asks for a number, in a traceback of its own.
-        option = str(random.choice([name for name, value in ids.items() if not isinstance(value, list)]))
-        wrong = option[:-1] if random.random() < 0.5 else f"{option}#nonesuch"
+        # Below anything but a mapping the runner itself asks for a number, in a traceback of its own.
+        mappings = [name for name, value in ids.items() if isinstance(value, dict)]
+        misspelt = random.random() < 0.5
+        wrong = str(random.choice(list(ids)))[:-1] if misspelt else f"{random.choice(mappings)}#nonesuch"
         return [file], overrides | {wrong: "1"}, (wrong, "1")
     known = [(kind, one) for kind, names in KINDS.items() for one in names if one in ids]
     kind_of, option = known[int(random.integers(len(known)))]

@@ -113,7 +113,7 @@ def table(trials: Iterable[Trial]) -> str:
         row = counts.setdefault(trial.area, [0, 0])
         row[bool(trial.problem)] += 1
     counts["sum"] = [sum(row[place] for row in counts.values()) for place in (0, 1)]
-    width = max(map(len, counts))
+    width = max(map(len, ["area", *counts]))
     lines = [f"| {'area':{width}} | tried | held | failed |", f"|{'-' * (width + 2)}|------:|-----:|-------:|"]
     for area, (held, failed) in counts.items():
         lines.append(f"| {area:{width}} | {held + failed:5} | {held:4} | {failed:6} |")
