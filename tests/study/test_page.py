@@ -21,7 +21,7 @@ def finished(tmp_path_factory):
     """Return the folder of a study of two losses and two seeds on synthetic hippocampi, as its jobs leave it."""
     out = tmp_path_factory.mktemp("study")
     scans = out / "scans"
-    phantom("msd", str(scans), 6, 0, 40, "small")
+    phantom("msd", str(scans), 8, 0, 40, "small")
     cases = read_cases("msd", scans)
     write_json(out / "data" / "hippocampus" / "fold0" / "prepared.json", {"scans": str(scans)})
     groups = "".join(f"{case['case_id']},{case['subject_id']}\n" for case in cases)
@@ -70,7 +70,7 @@ def written(finished):
 def test_tables_hold_every_case_of_every_cell(written):
     folder = written / "results" / "hippocampus"
     rows = read_table(folder / "cases.csv")
-    assert len(rows) == 2 * 2 * 6 * 2
+    assert len(rows) == 2 * 2 * 8 * 2
     assert {(row["method"], row["seed"]) for row in rows} == {(m, s) for m in METHODS for s in "01"}
     comparison = json.loads((folder / "comparison.json").read_text())
     assert {one["claim"] for one in comparison["comparisons"]} == {"supported: worse"}
