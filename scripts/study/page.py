@@ -173,8 +173,9 @@ def _tables(dataset: str, comparison: Mapping[str, Any]) -> list[Part]:
         Table(["loss", "structure", "metric", "difference", "low", "high", "p (Holm)", "effect", "claim"], claims),
         Text(
             "Permutation test over patients, Holm within metrics x structures of one pair. A claim is supported where "
-            "the corrected p is below 0.05 and the probability that it is false is below 5 %; equivalent where two "
-            "one-sided tests exclude differences beyond the margin."
+            "the corrected p is below 0.05, the probability that it is false is below 5 %, and the interval, which "
+            "draws the seeds too, excludes 0; equivalent where two one-sided tests and that interval exclude "
+            "differences beyond the margin."
         ),
     ]
 

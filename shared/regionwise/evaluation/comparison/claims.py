@@ -68,14 +68,15 @@ def claim(comparison: Mapping[str, Any], options: Options) -> str:
     parts = []
     false_claim = comparison["false_claim_probability"]
     low, high = comparison["interval"] or (0.0, 0.0)
-    # The test is over patients; the interval draws the seeds too, and refuses what another seed may undo.
+    # The tests are over patients; the interval draws the seeds too, and refuses what another seed may undo.
     excludes_zero = low > 0 or high < 0
     is_likely = false_claim is not None and false_claim < LARGEST_FALSE_CLAIM_PROBABILITY
     if comparison["significant"] and is_likely and excludes_zero:
         up, higher_is_better = comparison["mean_difference"] > 0, definition(comparison["metric"]).higher_is_better
         words = {None: ("lower", "higher"), True: ("worse", "better"), False: ("better", "worse")}[higher_is_better]
         parts.append(f"supported: {words[up]}")
-    if comparison["p_equivalence"] is not None and comparison["p_equivalence"] < options.level:
+    p, margin = comparison["p_equivalence"], comparison["margin"]
+    if p is not None and p < options.level and -margin < low and high < margin:
         parts.append(f"equivalent within {comparison['margin']:g}")
     return "; ".join(parts) or "not supported"
 

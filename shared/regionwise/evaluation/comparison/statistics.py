@@ -42,7 +42,8 @@ TESTS = {
     ),
     "claim": (
         "supported: corrected p below the level, false-claim probability below 5 %, and 0 outside the interval, which "
-        "draws the seeds too; equivalent: p_equivalence below the level; otherwise not supported"
+        "draws the seeds too; equivalent: p_equivalence below the level and that interval within the margin; otherwise "
+        "not supported"
     ),
 }
 """Definitions of the numbers of a comparison, by column name."""
