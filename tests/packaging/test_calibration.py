@@ -6,6 +6,7 @@ import json
 import pytest
 from regionwise.errors import InputError
 from regionwise.packaging.archive import read_bundle
+from regionwise.packaging.code import find_code
 from regionwise.packaging.pack import pack
 
 from .packing import write_run, write_source
@@ -39,7 +40,9 @@ def run(tmp_path):
 
 def test_the_bundle_carries_its_calibration(run, tmp_path):
     pack(str(write_source(tmp_path / "source")), str(run), str(tmp_path / "dist"))
-    contents = read_bundle(next((tmp_path / "dist").glob("*.zip"))).contents
+    bundle = read_bundle(next((tmp_path / "dist").glob("*.zip")))
+    assert not [line for line in find_code(bundle)[1] if "calibration" in line]
+    contents = bundle.contents
     packed = json.loads(contents["configs/calibration.json"])
     assert packed["margins_mm"] == RECORD["margins_mm"]
     card = contents["docs/README.md"].decode()
