@@ -7,8 +7,9 @@ from regionwise.evaluation import detectable_difference
 from regionwise.files import read_json
 from regionwise.losses import make_loss
 
-# Of the difference of two losses over patients, and of a loss between seeds: measured with the hippocampus preset.
-SD_DIFFERENCE, SD_SEED = 0.03, 0.01
+# Of the Dice of two losses over patients, and of one loss between seeds: measured with the hippocampus preset (medians
+# of pairs and of losses, mean of both structures).
+SD_DIFFERENCE, SD_SEED = 0.026, 0.024
 
 
 def check(out: Path) -> None:

@@ -69,7 +69,8 @@ def _introduction(out: Path, study: Mapping[str, Any]) -> list[Part]:
         + "; else as the bundle is released"
         for dataset, own in study["settings"].items()
     ]
-    return [Text(text), Items(settings), *([Text(synthetic)] if study["data"] == "phantom" else [])]
+    note = [Text(study["note"])] if study["note"] else []
+    return [Text(text), *note, Items(settings), *([Text(synthetic)] if study["data"] == "phantom" else [])]
 
 
 def _dataset(out: Path, study: Mapping[str, Any], dataset: str) -> list[Part]:
@@ -126,7 +127,8 @@ def _answer(comparison: Mapping[str, Any]) -> list[Part]:
         Items(items),
         Text("Standard deviation of the mean Dice between seeds, per structure: " + "; ".join(lines) + "."),
         Text(
-            "Too few runs to test a difference of two such deviations; they are shown, not claimed."
+            "Too few runs to test a difference of two such deviations: they are shown, not claimed. With so few seeds "
+            "the intervals, too, are rather too narrow."
             if max(one["seeds"] for one in comparison["methods"].values()) < 10
             else "Not tested."
         ),

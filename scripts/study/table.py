@@ -11,7 +11,18 @@ from regionwise import __version__
 from regionwise.errors import InputError, did_you_mean
 
 PHANTOM = "phantom"
-_PRESET_KEYS = {"data", "datasets", "losses", "seeds", "baseline", "metrics", "margins", "settings", "evaluation"}
+_PRESET_KEYS = {
+    "data",
+    "datasets",
+    "losses",
+    "seeds",
+    "baseline",
+    "metrics",
+    "margins",
+    "settings",
+    "evaluation",
+    "note",
+}
 _DATASET_KEYS = {"split", "test", "settings", "evaluation"}
 _METHOD_KEYS = {"loss", "settings"}
 _METRICS = ("dice", "hd_mm", "hd95_mm")
@@ -56,6 +67,7 @@ class Study:
         readers: Name of the reader of each dataset.
         metrics: Metrics to compare.
         margins: Equivalence margin per metric, where it is not the default.
+        note: What a reader of the page is to know of the preset.
     """
 
     preset: str
@@ -66,6 +78,7 @@ class Study:
     baseline: str
     metrics: Sequence[str]
     margins: Mapping[str, float]
+    note: str = ""
 
     @property
     def dataset_names(self) -> list[str]:
@@ -89,7 +102,7 @@ def as_record(study: Study) -> dict[str, Any]:
         }
         for folder, cell in study.cells.items()
     }
-    keys = ("preset", "data", "readers", "baseline", "metrics", "margins")
+    keys = ("preset", "data", "readers", "baseline", "metrics", "margins", "note")
     settings = {key.partition("/")[0]: spec["settings"] for key, spec in study.datasets.items()}
     return {**{key: getattr(study, key) for key in keys}, "settings": settings, "cells": cells}
 
@@ -173,7 +186,9 @@ def resolve(table: Any, preset: str, data: str = "") -> Study:
         raise InputError(f"preset '{preset}' has no datasets")
     metrics = list(given.get("metrics", _METRICS))
     readers = {dataset: known[dataset]["reader"] for dataset in datasets}
-    return Study(preset, data, preparations, cells, readers, baseline, metrics, given.get("margins", {}))
+    return Study(
+        preset, data, preparations, cells, readers, baseline, metrics, given.get("margins", {}), given.get("note", "")
+    )
 
 
 def dataset_dir(study: Study, dataset: str) -> str:

@@ -34,7 +34,7 @@ def finished(tmp_path_factory):
             _finish(out / "cells" / folder, cases, dice + 0.01 * seed, method)
     study = {
         "preset": "hippocampus", "data": "/data", "readers": {"hippocampus": "msd"}, "baseline": "rrw",
-        "metrics": ["dice"], "margins": {}, "settings": {"hippocampus": {"epochs": 100}}, "cells": cells,
+        "metrics": ["dice"], "margins": {}, "note": "", "settings": {"hippocampus": {"epochs": 100}}, "cells": cells,
     }  # fmt: skip
     write_json(out / "study.json", study)
     return out
