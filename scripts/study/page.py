@@ -22,6 +22,7 @@ PATIENTS = {
     "hippocampus": "Every scan counts as a patient: the set does not say which two are the sides of one person.",
 }
 TITLES = {"acdc": "ACDC", "brats": "BraTS", "kits": "KiTS", "hippocampus": "Hippocampus (MSD Task04)"}
+CREDITS = {"hippocampus": " Scans: Medical Segmentation Decathlon, Task04, CC BY-SA 4.0."}
 
 
 def report(out: Path) -> None:
@@ -219,6 +220,7 @@ def _worst(
     scans = os.environ.get(f"SCANS_{dataset}") or prepared["scans"]
     picture = draw_worst(names, complete, study["readers"][dataset], scans)
     caption = "The cases with the lowest mean Dice over all losses: reference, and the first seed of each loss."
+    caption += CREDITS.get(dataset, "") if study["data"] != "phantom" else ""
     return [Heading("Worst cases", 3), Picture(f"{dataset}_worst.png", picture, caption)]
 
 
