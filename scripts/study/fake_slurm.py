@@ -96,7 +96,15 @@ def _state(path: Path) -> str:
     status, process = path.with_suffix(".status"), path.with_suffix(".pid")
     if status.is_file() and (text := status.read_text().strip()):
         return "COMPLETED" if text == "0" else "FAILED"
-    return "RUNNING" if not process.is_file() or Path(f"/proc/{process.read_text()}").exists() else "CANCELLED"
+    return "RUNNING" if not process.is_file() or _is_alive(process.read_text()) else "CANCELLED"
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        # The state comes after the name, which is in parentheses; Z has ended and waits for its parent.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def main() -> int:
