@@ -172,6 +172,12 @@ def test_a_sample_does_not_depend_on_the_batch_it_is_in(voxels, monkeypatch):
         assert torch.equal(whole[1][row : row + 1], alone[1])
 
 
+def test_the_parameters_are_taken_out_of_the_batch():
+    batch = batch_of(3)
+    prepare_batch(batch)
+    assert batch.keys() == {"image", "label"}
+
+
 def test_a_batch_without_parameters_is_only_moved():
     batch = {name: value for name, value in batch_of(3).items() if name != DRAWS}
     image, label = prepare_batch(batch, "cpu")

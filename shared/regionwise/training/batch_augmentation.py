@@ -17,14 +17,15 @@ _CPU_VOXELS = 1 << 17  # float32 of them fit into a core's cache several times
 
 
 def prepare_batch(
-    batchdata: Mapping[str, Any], device: Any = None, non_blocking: bool = False, **kwargs: Any
+    batchdata: dict[str, Any], device: Any = None, non_blocking: bool = False, **kwargs: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Move a batch to the device of the network and augment it there if it brings parameters.
 
     Given to MONAI's trainers as ``prepare_batch``.
 
     Args:
-        batchdata: collated samples of `regionwise.data.PatchDataset`.
+        batchdata: collated samples of `regionwise.data.PatchDataset`; the parameters are taken out of it, as the
+            trainers would split them into those of single samples after each step.
         device: device of the network.
         non_blocking: see `torch.Tensor.to`.
         kwargs: see `torch.Tensor.to`.
@@ -32,10 +33,11 @@ def prepare_batch(
     Returns:
         Image and label.
     """
-    prepared: Any = default_prepare_batch(dict(batchdata), device, non_blocking, **kwargs)
+    draws = batchdata.pop(DRAWS, None)
+    prepared: Any = default_prepare_batch(batchdata, device, non_blocking, **kwargs)
     image, label = prepared
-    if DRAWS in batchdata:
-        augment_batch_(image, label, batchdata[DRAWS])
+    if draws is not None:
+        augment_batch_(image, label, draws)
     return image, label
 
 
