@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the maps, distances, losses and transforms give what they say."""
+"""The examples in the docstrings give what they say: of the maps, distances, losses, transforms and scans."""
 
 import doctest
 import importlib
@@ -16,6 +16,8 @@ MODULES = [
     "fusion.agreement",
     "fusion.transforms",
     "maps",
+    "nifti",
+    "scans",
     "soft_labels",
     "training.collapse",
     "transforms",

@@ -7,6 +7,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from regionwise.errors import InputError
+from regionwise.guard import _expand
 from regionwise.nifti import read_labels
 from regionwise.scans import WRITING
 
@@ -127,7 +129,8 @@ def test_nothing_to_segment_is_one_line(run, tmp_path, way):
     assert "expected .nii.gz or .nii files at" in way[0](run, tmp_path / "empty", tmp_path / "out").error
     odd_scans.save(tmp_path / "a.nii.gz")
     (tmp_path / "file").write_text("no folder")
-    assert "found the file" in way[0](run, tmp_path / "a.nii.gz", tmp_path / "file").error
+    error = way[0](run, tmp_path / "a.nii.gz", tmp_path / "file").error
+    assert error.startswith("expected a folder ") and str(tmp_path / "file") in error
 
 
 CHECKPOINTS = {
@@ -190,6 +193,20 @@ def test_a_datalist_is_taken_as_it_is(run, tmp_path):
     assert result.status == 0, result.err
     assert files_in(tmp_path / "out") == ["A.nii.gz"]
     assert_lies_on(tmp_path / "out" / "A.nii.gz", scan)
+
+
+def test_a_list_of_files_is_segmented_file_by_file(run, tmp_path):
+    scans = [odd_scans.save(tmp_path / f"{name}.nii.gz") for name in "ab"]
+    result = infer(run, [str(scan) for scan in scans], tmp_path / "out")
+    assert result.status == 0, result.err
+    assert files_in(tmp_path / "out") == ["a.nii.gz", "b.nii.gz"]
+
+
+def test_a_scan_needs_all_modalities(tmp_path):
+    with pytest.raises(InputError, match=r"expected one file each for t2, t1, found 1: \['a_t2\.nii\.gz'\]"):
+        _expand({"image": ["a_t2.nii.gz"]}, ("t2", "t1"))
+    files = ["a_t2.nii.gz", "a_t1.nii.gz"]
+    assert _expand({"image": files}, ("t2", "t1")) == [{"case_id": "a_t2", "image": files}]
 
 
 def test_what_a_killed_run_left_is_not_visible_and_goes(run, tmp_path):

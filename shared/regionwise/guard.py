@@ -76,10 +76,15 @@ def segment_scans(
 
 
 def _expand(item: Mapping[str, Any], modalities: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Return the scans of an item of a datalist: a list of files is one scan."""
-    if isinstance(item["image"], list | tuple):
-        return [{"case_id": stem(item["image"][0]), "image": list(item["image"])}]
-    return find_scans(item["image"], modalities)
+    """Return the scans of an item of a datalist: a list of files is one scan if scans have several modalities."""
+    image = item["image"]
+    if not isinstance(image, list | tuple):
+        return find_scans(image, modalities)
+    if not modalities:
+        return [scan for one in image for scan in find_scans(one)]
+    if len(image) != len(modalities):
+        raise InputError(f"expected one file each for {', '.join(modalities)}, found {len(image)}: {image}")
+    return [{"case_id": stem(image[0]), "image": list(image)}]
 
 
 class Guard:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .distributed import is_main_process
 from .errors import InputError
 from .geometry import find_grid_problems, find_value_problems
 from .nifti import is_nifti_name, read_image, stem
@@ -32,6 +33,11 @@ def find_scans(input: str, modalities: Sequence[str] | None = None) -> list[dict
 
     Raises:
         InputError: nothing is there, or no file fits.
+
+    Examples:
+        >>> find_scans("nowhere")
+        Traceback (most recent call last):
+        regionwise.errors.InputError: expected a scan or a folder of scans at 'nowhere', found nothing; pass --input
     """
     path = Path(str(input)).expanduser()
     if str(input).strip() == "" or not path.exists():
@@ -114,7 +120,7 @@ class CheckedScans:
     def skip(self, problem: str) -> None:
         """Note why a scan is not segmented."""
         self.problems.append(problem)
-        if self.total > 1:
+        if self.total > 1 and is_main_process():
             print(f"not segmented: {problem}", file=sys.stderr)
 
     def finish(self) -> None:
@@ -163,7 +169,15 @@ def check_outputs(scans: Sequence[dict[str, Any]], outputs: Sequence[Path], over
 
 
 def image_files(scan: Mapping[str, Any]) -> list[str]:
-    """Return the files of a scan, one per modality."""
+    """Return the files of a scan, one per modality.
+
+    Args:
+        scan: an item of a datalist.
+
+    Examples:
+        >>> image_files({"case_id": "a", "image": "a.nii.gz"})
+        ['a.nii.gz']
+    """
     image = scan["image"]
     return [str(file) for file in image] if isinstance(image, list | tuple) else [str(image)]
 
@@ -175,6 +189,10 @@ def check_folder(folder: object) -> Path:
 
     Raises:
         InputError: it is no path, a file is in its place, or it cannot be written to.
+
+    Examples:
+        >>> check_folder(2026).name
+        '2026'
     """
     if isinstance(folder, bool) or not isinstance(folder, str | int | os.PathLike) or not str(folder).strip():
         raise InputError(f"expected --output_dir to name a folder, found {folder!r}")

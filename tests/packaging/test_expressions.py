@@ -31,6 +31,8 @@ PLAIN = [
     "$str(@amp).lower() == 'true'",
     "$sorted(glob.glob(@input + '/*.nii*')) or [@input]",
     "$[{'image': scan} for scan in @scans]",
+    "$@scans.usable",
+    "$@scans.finish()",
     "$[{'image': [scan.replace('_t2.', f'_{one}.') for one in @modalities]} for scan in @scans]",
     "$next((root for root in sys.path if os.path.isfile(os.path.join(root, 'x.sha256'))), '.')",
     "$monai.handlers.from_engine(['pred', 'label'])",

@@ -21,7 +21,7 @@ def interrupt(command, sign, is_ready):
     """Start a command as a shell does, signal all its processes when it is ready, and return status and stderr."""
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hear_ctrl_c,
     ) as process:  # fmt: skip
         try:
             started = time.monotonic()
@@ -33,6 +33,11 @@ def interrupt(command, sign, is_ready):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
         return process.returncode, err
+
+
+def _hear_ctrl_c() -> None:
+    """Undo what a shell does to the tests when it runs them in the background: their children ignore Ctrl-C too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
