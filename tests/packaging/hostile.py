@@ -62,8 +62,8 @@ KEYS: dict[str, tuple[dict[str, Any], str]] = {
     "expression": ({"amp": f"${EVIL}"}, "amp: $__import__"),
     "deep in arguments": ({"x": {"_target_": "StatsHandler", "a": [{"b": [f"${EVIL}"]}]}}, "x#a#0#b#0: $"),
     "import alias of a call": (
-        {"more_imports": ["$from monai.utils.misc import run_cmd as len"], "amp": f"$len(['touch', '{MARK}'])"},
-        "$from monai.utils.misc import run_cmd as len",
+        {"more_imports": ["$from monai.utils.misc import run_cmd as abs"], "amp": f"$abs(['touch', '{MARK}'])"},
+        "$from monai.utils.misc import run_cmd as abs",
     ),
     "import alias of a module": ({"more_imports": ["$import subprocess as glob"]}, "$import subprocess as glob"),
     "import outside of imports": ({"m": "$import torch", "x": "$@m.hub.os.system('touch PWNED')"}, "m: $import torch"),
