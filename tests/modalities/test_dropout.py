@@ -6,7 +6,7 @@ from monai.transforms import Compose, NormalizeIntensityd
 from regionwise.errors import InputError
 from regionwise.modalities import DropModalitiesd, with_dropout
 from regionwise.modalities.dropout import without
-from regionwise.training import nnunet_augmentation
+from regionwise.training import make_augmentation, nnunet_augmentation
 
 
 def sample():
@@ -56,3 +56,8 @@ def test_a_missing_channel_passes_the_z_score_and_the_others_do_not_notice():
     whole, part = (normalize({"image": one})["image"] for one in (image.clone(), without(image, [1, 3])))
     assert torch.isnan(part[[1, 3]]).all()
     assert torch.equal(part[[0, 2]], whole[[0, 2]])
+
+
+def test_an_augmentation_of_batches_is_one_line():
+    with pytest.raises(InputError, match="pass --augmentation workers"):
+        with_dropout(make_augmentation("device"))

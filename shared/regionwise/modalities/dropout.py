@@ -57,5 +57,10 @@ def with_dropout(augmentation: Compose, probability: float = 1.0) -> Compose:
     Args:
         augmentation: Random transforms of ``image`` and ``label``, such as `regionwise.training.nnunet_augmentation`.
         probability: See `DropModalitiesd`.
+
+    Raises:
+        InputError: If the augmentation is one of whole batches.
     """
+    if not isinstance(augmentation, Compose):
+        raise InputError("modality dropout comes after an augmentation in the workers; pass --augmentation workers")
     return Compose([*augmentation.transforms, DropModalitiesd("image", probability)])

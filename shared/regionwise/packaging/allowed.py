@@ -52,6 +52,7 @@ COMPONENTS = {
     "regionwise.diagnostics": "GradientSigns",
     "regionwise.guard": "segment_scans",
     "regionwise.distributed": "local_device share_of start stop synchronized",
+    "regionwise.metadata": "AddMetadatad FilmDynUNet categories_of past_metadata",
     "regionwise.modalities": """DropModalitiesd HemisDynUNet LoadModalitiesd PresenceDynUNet evaluate_subsets
         find_modalities with_dropout""",
     "regionwise.fusion": "FuseRatersd",

@@ -1,0 +1,106 @@
+"""Metadata through the runner: a phantom that cannot be segmented without knowing its scanner."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from .running import TINY, arguments, config, run_here
+
+SCANNER = {"Scanner": ["A", "B"]}
+PLAIN = {"preprocessing#transforms#1#pixdim": [3.0, 3.0, -1]}
+
+
+def write_scanner_phantom(root, patients=8, size=32):
+    """Write frames with a bright and a dark disk: the ventricle is the bright one of scanner A, the dark one of B."""
+    affine = np.diag([3.0, 3, 8, 1])
+    x, y = np.mgrid[:size, :size]
+    for number in range(1, patients + 1):
+        rng = np.random.default_rng(number)
+        scanner = "AB"[number // 2 % 2]  # even and odd patients, training and validation, have both
+        folder = root / f"patient{number:03d}"
+        folder.mkdir(parents=True)
+        (folder / "Info.cfg").write_text(f"ED: 1\nES: 2\nGroup: NOR\nScanner: {scanner}\n")
+        for frame in (1, 2):
+            sides = rng.permutation([9, 23])
+            bright, dark = ((x - side) ** 2 + (y - rng.integers(9, 23)) ** 2 < 36 for side in sides)
+            image = 100 + 60.0 * bright - 60.0 * dark
+            image = np.repeat(image[..., None], 3, 2) + rng.normal(0, 5, (size, size, 3))
+            label = np.repeat((bright if scanner == "A" else dark)[..., None], 3, 2).astype(np.uint8)
+            name = folder / f"{folder.name}_frame{frame:02d}"
+            nib.save(nib.Nifti1Image(image.astype(np.float32), affine), f"{name}.nii.gz")
+            nib.save(nib.Nifti1Image(label, affine), f"{name}_gt.nii.gz")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("film")
+    write_scanner_phantom(root / "data")
+    settings = {
+        **TINY,
+        **{f"train#{key}": value for key, value in PLAIN.items()},
+        "patch_size": [32, 32],
+        "batch_size": 8,
+        "iterations_per_epoch": 250,
+        "learning_rate": 0.005,
+        "loss": "dice_ce",
+        "metadata": SCANNER,
+        "train#augmentation#frequency": 0.0,
+        "train#trainer#compile": False,
+        "dataset_dir": root / "data",
+        "output_dir": root / "run",
+        "cache_dir": root / "cache",
+    }
+    return root, run_here(*arguments("training", config("acdc", "train"), config("acdc", "film_train"), **settings))
+
+
+def mean_dice(root, out, metadata):
+    settings = {
+        **PLAIN,
+        "dataset_dir": root / "data",
+        "output_dir": out,
+        "checkpoint": root / "run" / "model.pt",
+        "args_file": root / "run" / "network.json",
+        "metadata": metadata,
+        "num_workers": 0,
+        "device": "cpu",
+        "amp": False,
+        "tta": False,
+    }
+    result = run_here(*arguments("evaluating", config("acdc", "evaluate"), config("acdc", "film"), **settings))
+    assert result.status == 0, result.err
+    summary = json.loads((out / "summary.json").read_text())
+    return summary["structures"]["RV"]["metrics"]["dice"]["mean"]
+
+
+def test_wrong_metadata_cost_dice(run, tmp_path):
+    root, result = run
+    assert result.status == 0, result.err
+    right = mean_dice(root, tmp_path / "right", SCANNER)
+    shuffled = mean_dice(root, tmp_path / "shuffled", {"Scanner": ["B", "A"]})
+    print(f"Dice {right:.3f} with the scanner, {shuffled:.3f} with the other one")
+    assert right > 0.85
+    assert shuffled < right - 0.5
+
+
+def test_the_recorded_network_has_its_categories(run):
+    network = json.loads((run[0] / "run" / "network.json").read_text())["network_def"]
+    assert (network["_target_"], network["categories"]) == ("regionwise.metadata.FilmDynUNet", [3])
+
+
+def test_the_diagnosis_is_refused_as_metadata(run, tmp_path):
+    settings = {**TINY, "dataset_dir": run[0] / "data", "output_dir": tmp_path / "run", "metadata": {"Group": ["NOR"]}}
+    result = run_here(*arguments("training", config("acdc", "train"), config("acdc", "film_train"), **settings))
+    assert result.error == "metadata key 'Group' tells the diagnosis, which no new scan comes with; leave it out"
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_overlays_repeat_the_preprocessing_and_add_to_it():
+    for name, part in (("train", "train"), ("evaluate", None)):
+        base = json.loads(config("acdc", name).read_text())
+        over = json.loads(config("acdc", "film_train" if part else "film").read_text())
+        listed = over[f"{part}#preprocessing#transforms" if part else "preprocessing#transforms"]
+        preprocessing = (base[part] if part else base)["preprocessing"]
+        assert listed[:-1] == preprocessing["transforms"]
+        assert listed[-1]["_target_"] == "regionwise.metadata.AddMetadatad"
