@@ -78,6 +78,22 @@ def test_killed_and_resumed_equals_uninterrupted(trained, tmp_path):
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
 
+def test_a_run_augmented_on_the_device_resumes_to_the_same_weights(trained, tmp_path):
+    run = trained("acdc")
+    settings = {"epochs": 2, "iterations_per_epoch": 4, "augmentation": "device"}
+    train_here("acdc", run.data, tmp_path / "whole", run.cache, **settings)
+    train_here("acdc", run.data, tmp_path / "part", run.cache, max_minutes=1e-4, **settings)
+    assert load_checkpoint(tmp_path / "part" / "last.pt")["epoch"] == 1
+    train_here("acdc", run.data, tmp_path / "part", run.cache, resume="true", **settings)
+    settings["augmentation"] = "workers"
+    train_here("acdc", run.data, tmp_path / "workers", run.cache, **settings)
+    whole, part, other = (load_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "part", "workers"))
+    assert part["epoch"] == 2
+    for name, weight in whole["network"].items():
+        assert torch.equal(weight, part["network"][name]), name
+    assert any(not torch.equal(weight, other["network"][name]) for name, weight in whole["network"].items())
+
+
 def test_other_settings_are_refused_and_the_run_stays_as_it_was(trained, tmp_path):
     run = trained("hippocampus")
     first = train_here("hippocampus", run.data, tmp_path, run.cache, epochs=1)
@@ -122,6 +138,7 @@ OTHERS = {
     "batch_size": 4,
     "loss_function#loss#_target_": "DiceCELoss",
     "train#augmentation#thick_slice_axis": 1,
+    "augmentation": "device",
 }
 
 
