@@ -90,7 +90,7 @@ def dicom(
         voxels, affine = series.scan(axis)
         scan = folder.parent / "labels.nii.gz"
         write_volume(scan, voxels, affine)
-        arguments = {
+        arguments: dict[str, Any] = {
             "input": str(scan),
             "output_dir": str(output_dir),
             "bundle_root": str(folder),
