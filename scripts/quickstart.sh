@@ -27,8 +27,8 @@ case "$dataset" in
         settings="$settings --foreground_fraction 0.5" ;;
     brats) phantom="brats --subjects 16 --size 120"
         settings="$short --patch_size [120,120] --batch_size 8 --epochs 6 --iterations_per_epoch 100" ;;
-    kits) phantom="kits --subjects 16 --size 256"
-        settings="$short --patch_size [256,256] --batch_size 4 --epochs 9 --iterations_per_epoch 100"
+    kits) phantom="kits --subjects 24 --size 256"
+        settings="$short --patch_size [256,256] --batch_size 4 --epochs 9 --iterations_per_epoch 160"
         settings="$settings --foreground_fraction 0.67" ;;
     hippocampus) phantom="msd --subjects 24" settings="--num_workers 1"
         # The released length is for real scans.
