@@ -76,7 +76,9 @@ def sample_rows(name: str, folder: Path, quick: bool) -> Iterator[list[str]]:
         with contextlib.redirect_stdout(None):
             phantom(name, str(data), subjects=1, size=64 if quick else SIZES[name])
     with tempfile.TemporaryDirectory(dir=folder) as store:
+        set_track_meta(True)  # preprocessing reads the affines
         dataset = bundle_dataset(name, data, Path(store))
+        set_track_meta(False)
         count = 6 if quick else 24
 
         def batch(place: str) -> Callable[[], None]:

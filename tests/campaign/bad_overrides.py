@@ -50,8 +50,12 @@ NO_VALUES: dict[str, tuple[str, ...]] = {
     "classes": ("[9]", "[0]", "[-1]", "[a]", "[1.5]", "abc", "5", "None", "[[1]]"),
     "weights": ("[]", "[1]", "[1, 2, 3, 0]", "[1, 2, 3, -1]", "[1, 2, 3, nan]", "abc", "5", "{0: 1}"),
 }
-# A seed may be any number; a network that was recorded does not ask for the ids it was made from.
-USABLE = {("seed", "99"), ("num_workers", "99"), ("filters", "[4]"), ("kernel_size", "[4]"), ("upsampling", "[4]")}
+# A seed may be any number; a network that was recorded does not ask for the ids it was made from; where --output_dir is
+# given, nothing is looked for in the bundle's own folder.
+USABLE = {
+    ("seed", "99"), ("num_workers", "99"), ("filters", "[4]"), ("kernel_size", "[4]"), ("upsampling", "[4]"),
+    *(("bundle_root", text) for text in NO_VALUES["path"]),
+}  # fmt: skip
 NO_CONFIGS = {
     "missing.json": None,
     "empty.json": "",
@@ -128,7 +132,7 @@ def _draw(
         return [file, folder / broken], overrides, ("config_file", broken)
     if kind < 0.25:
         # Below anything but a mapping the runner itself asks for a number, in a traceback of its own.
-        mappings = [name for name, value in ids.items() if isinstance(value, dict)]
+        mappings = [one for one, value in ids.items() if isinstance(value, dict) and one not in overrides]
         misspelt = random.random() < 0.5
         wrong = str(random.choice(list(ids)))[:-1] if misspelt else f"{random.choice(mappings)}#nonesuch"
         return [file], overrides | {wrong: "1"}, (wrong, "1")

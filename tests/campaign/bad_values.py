@@ -33,6 +33,9 @@ RIGHT: dict[str, dict[str, str]] = {
         "device": "cpu",
     },
     "calibrate": {"predictions": "predictions", "references": "references", "out": "out", "classes": "one,two"},
+    "next": {"unlabelled": "predictions", "model": "tiny/source/acdc_rrw", "out": "out.csv"},
+    "replay": {"dir": "acdc", "model": "tiny/source/acdc_rrw", "out": "out"},
+    "quantize": {"model": "tiny/source/acdc_rrw", "dir": "acdc", "out": "out"},
     "fuse": {"raters": "[predictions,references]", "out": "out"},
     "compare": {"results": "[results_a,results_b]", "out": "out", "permutations": "50"},
     "gradients": {"labels": "references/a.nii.gz", "output": "out.png"},
@@ -48,7 +51,7 @@ RIGHT: dict[str, dict[str, str]] = {
 READ = {
     "predictions", "references", "dir", "labels", "config", "bundle", "checkpoint", "input", "source", "results",
     "probabilities", "images", "evaluation", "groups", "inter_rater", "raters", "args_file", "calibration",
-    "uncertainty",
+    "uncertainty", "unlabelled", "model", "network",
 }  # fmt: skip
 WRITTEN = {"out", "output", "output_dir", "to"}
 # Any name will do, any text is a version or a repository, and a string among numbers is read as one of them.

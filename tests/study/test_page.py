@@ -159,7 +159,7 @@ def test_a_failed_command_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"^the loss became nan \(exit status 1; all of it is in .*log\)$"):
         record.run(["sh", "-c", "echo start; echo error: the loss became nan >&2; exit 1"], log)
     cost = record.run(["sh", "-c", "echo fine"], log)
-    assert cost["wall_s"] >= 0 and cost["peak_memory_gib"] < 1
+    assert cost["wall_s"] >= 0 and cost["peak_memory_gib"] > 0
     assert log.read_text().endswith("$ sh -c echo fine\nfine\n")
 
 
