@@ -23,7 +23,7 @@ short="--loss rrw:annealed+dice:equal --learning_rate 0.004 --train#augmentation
 short="$short --filters [16,32,64,128] --kernel_size [3,3,3,3] --upsampling [2,2,2] --val_interval 3"
 case "$dataset" in
     acdc) phantom="acdc --subjects 32"
-        settings="$short --patch_size [128,128] --batch_size 8 --epochs 6 --iterations_per_epoch 200"
+        settings="$short --patch_size [128,128] --batch_size 8 --epochs 6 --iterations_per_epoch 160"
         settings="$settings --foreground_fraction 0.5" ;;
     brats) phantom="brats --subjects 16 --size 120"
         settings="$short --patch_size [120,120] --batch_size 8 --epochs 6 --iterations_per_epoch 100" ;;
