@@ -8,7 +8,6 @@ are CPU times of the process, or with --device cuda the time until the GPU is id
 """
 
 import argparse
-import contextlib
 import os
 import tempfile
 import time
@@ -17,10 +16,9 @@ from pathlib import Path
 
 import torch
 from _timing import Row, interleaved, machine, print_line, report
-from benchmark_data import SIZES, bundle_dataset
+from benchmark_data import SIZES, bundle_dataset, one_subject
 from monai.data import set_track_meta
 from regionwise.data import PatchDataset
-from regionwise.phantoms.write import phantom
 from regionwise.training import augment_batch_, make_augmentation
 from regionwise.training.augmentation_draws import DRAWS
 from torch.utils.data import default_collate
@@ -71,10 +69,7 @@ def batch_rows(device: str, quick: bool) -> Iterator[list[str]]:
 
 def sample_rows(name: str, folder: Path, quick: bool) -> Iterator[list[str]]:
     """Yield the table line of one bundle: a sample read, augmented and collated by a worker, and only read."""
-    data = folder / name
-    if not data.is_dir():
-        with contextlib.redirect_stdout(None):
-            phantom(name, str(data), subjects=1, size=64 if quick else SIZES[name])
+    data = one_subject(name, folder, quick)
     with tempfile.TemporaryDirectory(dir=folder) as store:
         set_track_meta(True)  # preprocessing reads the affines
         dataset = bundle_dataset(name, data, Path(store))

@@ -101,12 +101,18 @@ def sample_times(datasets: list[Dataset], repeats: int) -> list[list[float]]:
     return [list(times) for times in zip(*list(loader)[5:], strict=True)]
 
 
-def dataset_rows(name: str, folder: Path, quick: bool) -> Iterator[list[str]]:
-    """Yield the table lines of one dataset."""
+def one_subject(name: str, folder: Path, quick: bool) -> Path:
+    """Return the folder of a phantom of one subject, written if it is not there."""
     data = folder / name
     if not data.is_dir():
         with contextlib.redirect_stdout(None):
             phantom(name, str(data), subjects=1, size=64 if quick else SIZES[name])
+    return data
+
+
+def dataset_rows(name: str, folder: Path, quick: bool) -> Iterator[list[str]]:
+    """Yield the table lines of one dataset."""
+    data = one_subject(name, folder, quick)
     with tempfile.TemporaryDirectory(dir=folder) as store:
         start = time.perf_counter()
         ours = bundle_dataset(name, data, Path(store))

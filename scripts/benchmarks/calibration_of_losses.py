@@ -1,4 +1,4 @@
-"""What a loss does to calibration and to trust: python scripts/benchmarks/calibration_of_losses.py --help
+"""Calibration and trust by loss: python scripts/benchmarks/calibration_of_losses.py --help
 
 Each run is an evaluation made with --save_probabilities true (and --tta false: one pass, as the loss trained it).
 Printed are its Dice, the calibration errors as they are and after a temperature (fitted on the other half of the

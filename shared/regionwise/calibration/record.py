@@ -1,4 +1,4 @@
-"""What a calibration found, as calibration.json: kept beside the weights, and in a packed bundle beside its configs."""
+"""Record of a calibration, calibration.json: kept beside the weights, and in a packed bundle beside its configs."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from .lead import LeadMap
 from .scaling import Scaling
 
 METHODS_OF_PROBABILITIES = ("temperature", "bias", "isotonic")
-"""What can be fitted to probabilities: they are logits up to a constant per voxel, which one factor leaves one."""
+"""Methods for probabilities: they are logits up to a constant per voxel, which one factor leaves one."""
 
 Calibrator = Scaling | LeadMap
 

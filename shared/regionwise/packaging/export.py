@@ -16,6 +16,7 @@ from ..options import as_flag
 from ..weights import load_weights
 from .archive import PackedBundle, read_bundle
 from .checks import checked_folder, read_metadata
+from .onnx_file import export_onnx, import_onnxruntime
 from .packed_configs import json_bytes
 
 # Largest difference to PyTorch, relative to the largest logit, that rounding explains.
@@ -70,30 +71,9 @@ def _write_torchscript(network: nn.Module, batch: torch.Tensor, folder: Path, ou
 
 
 def _write_onnx(network: nn.Module, batch: torch.Tensor, _folder: Path, out: Path) -> float:
-    try:
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401  torch.onnx.export needs it
-    except ImportError as error:
-        raise InputError(
-            f"ONNX needs {error.name}; pip install onnx onnxscript onnxruntime, or --formats ts"
-        ) from error
+    onnxruntime = import_onnxruntime("ONNX", ", or --formats ts")
     with atomic_path(out / "model.onnx") as temporary:
-        torch.onnx.export(
-            network,
-            (batch,),
-            temporary,
-            dynamo=True,
-            input_names=["image"],
-            output_names=["pred"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            external_data=False,
-            verbose=False,
-        )
-        model = onnx.load(temporary)
-        for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
-            del part.metadata_props[:]  # the exporter notes the source files of this machine
-        onnx.save(model, temporary)
+        export_onnx(network, batch, temporary)
         session = onnxruntime.InferenceSession(temporary.read_bytes(), providers=["CPUExecutionProvider"])
         return _compare(out / "model.onnx", network, batch, session.run(["pred"], {"image": batch.numpy()})[0])
 

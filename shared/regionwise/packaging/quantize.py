@@ -16,17 +16,18 @@ from ..errors import InputError
 from ..files import atomic_path, read_json, write_json
 from ..metrics.overlap import counts, dice
 from ..weights import load_weights
+from .onnx_file import export_onnx, import_onnxruntime
 
 MEAN_LOSS, WORST_LOSS, SPEEDUP = 0.002, 0.01, 1.5
 QUANTIZED = ("Conv",)
-"""What runs in int8. Norms stay in float32, where int8 costs accuracy, and so does the rest around them."""
+"""Operations that run in int8. Norms stay in float32, where int8 costs accuracy, and so does the rest around them."""
 
 Batches = list[np.ndarray]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How an int8 network compares with its float32 original.
+    """Comparison of an int8 network with its float32 original.
 
     Attributes:
         cases: Number of cases measured.
@@ -87,7 +88,7 @@ def quantize(
     for name, value in (("calibration", calibration), ("threads", threads), ("cases", 1 if cases is None else cases)):
         if value < 1:
             raise InputError(f"expected --{name} to be an integer >= 1, found {value}")
-    runtime = _runtime()
+    runtime = import_onnxruntime("int8")
     inference, training = _parsers(Path(model), dir, fold, folds, checkpoint, network)
     net = load_weights(inference.get_parsed_content("network_def"), inference["checkpoint"]).eval()
     inferer = inference.get_parsed_content("inferer")
@@ -98,7 +99,7 @@ def quantize(
     batches = calibration_batches(learned, inferer, net, calibration)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        _export(net, batches[0], folder / "float32.onnx")
+        export_onnx(net, torch.from_numpy(np.concatenate([batches[0], batches[0]])), folder / "float32.onnx")
         _quantize(folder / "float32.onnx", folder / "int8.onnx", batches)
         sessions = [_open(runtime, folder / f"{name}.onnx", threads) for name in ("float32", "int8")]
         found = compare(sessions, (preprocess(dict(case)) for case in held_out), inferer)
@@ -185,16 +186,6 @@ def _dice(prediction: np.ndarray, reference: np.ndarray, classes: int) -> float:
     return float(np.mean([dice(counts(prediction == label, reference == label)) for label in range(1, classes)]))
 
 
-def _runtime() -> Any:
-    try:
-        import onnx  # noqa: F401  quantization needs it
-        import onnxruntime
-        import onnxscript  # noqa: F401  torch.onnx.export needs it
-    except ImportError as error:
-        raise InputError(f"int8 needs {error.name}; pip install onnx onnxscript onnxruntime") from error
-    return onnxruntime
-
-
 def _parsers(
     model: Path, dir: str, fold: int, folds: int, checkpoint: str | None, network: str | None
 ) -> tuple[ConfigParser, ConfigParser]:
@@ -212,20 +203,6 @@ def _parsers(
     inference.update({"bundle_root": str(model), "device": "cpu", "checkpoint": weights})
     training.update({"dataset_dir": dir, "split": "kfold", "fold": fold, "folds": folds})
     return inference, training
-
-
-def _export(network: nn.Module, batch: np.ndarray, path: Path) -> None:
-    torch.onnx.export(
-        network,
-        (torch.from_numpy(np.concatenate([batch, batch])),),
-        path,
-        dynamo=True,
-        input_names=["image"],
-        output_names=["pred"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        external_data=False,
-        verbose=False,
-    )
 
 
 def _quantize(source: Path, target: Path, batches: Batches) -> None:

@@ -21,34 +21,39 @@ class Look:
     lung: float
 
 
+# Lowest and highest signal of each tissue; of right blood and myocardium relative to the blood. Fat may outshine blood,
+# and liver and muscle look like myocardium.
+CLEAR = {
+    "blood": (0.7, 1.0),
+    "right_blood": (0.7, 1.05),
+    "myocardium": (0.3, 0.55),
+    "fat": (0.6, 1.5),
+    "liver": (0.25, 0.8),
+    "muscle": (0.2, 0.4),
+    "lung": (0.04, 0.16),
+}
+FAINT = {
+    "blood": (0.5, 0.8),
+    "right_blood": (0.75, 1.05),
+    "myocardium": (0.5, 0.75),
+    "fat": (0.8, 1.6),
+    "liver": (0.3, 0.9),
+    "muscle": (0.2, 0.5),
+    "lung": (0.04, 0.2),
+}
+
+
 def draw_look(rng: np.random.Generator, faint: bool = False) -> Look:
-    """Draw the signals of one scan. Fat may outshine blood, and liver and muscle look like myocardium.
+    """Draw the signals of one scan.
 
     Args:
         rng: the source of randomness.
         faint: whether blood is less bright, and little brighter than myocardium.
     """
-    if faint:
-        blood = rng.uniform(0.5, 0.8)
-        return Look(
-            blood=blood,
-            right_blood=blood * rng.uniform(0.75, 1.05),
-            myocardium=blood * rng.uniform(0.5, 0.75),
-            fat=rng.uniform(0.8, 1.6),
-            liver=rng.uniform(0.3, 0.9),
-            muscle=rng.uniform(0.2, 0.5),
-            lung=rng.uniform(0.04, 0.2),
-        )
-    blood = rng.uniform(0.7, 1.0)
-    return Look(
-        blood=blood,
-        right_blood=blood * rng.uniform(0.7, 1.05),
-        myocardium=blood * rng.uniform(0.3, 0.55),
-        fat=rng.uniform(0.6, 1.5),
-        liver=rng.uniform(0.25, 0.8),
-        muscle=rng.uniform(0.2, 0.4),
-        lung=rng.uniform(0.04, 0.16),
-    )
+    drawn = {tissue: rng.uniform(*ends) for tissue, ends in (FAINT if faint else CLEAR).items()}
+    for tissue in ("right_blood", "myocardium"):
+        drawn[tissue] *= drawn["blood"]
+    return Look(**drawn)
 
 
 def paint_thorax(

@@ -1,4 +1,4 @@
-"""What a prediction with uncertainty writes: maps, margins as labels, and a table with one row per case."""
+"""Output of a prediction with uncertainty: maps, margins as labels, and a table with one row per case."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path

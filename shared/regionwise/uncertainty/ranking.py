@@ -13,7 +13,7 @@ from ..errors import InputError
 
 PAIRWISE = "pairwise Dice of the members"
 SOFT_DICE = "soft Dice confidence"
-"""What a trust score is, as tables and calibrations name it."""
+"""Names of the trust scores in tables and calibrations."""
 
 Numbers = Sequence[float] | np.ndarray
 
