@@ -11,6 +11,7 @@ from .handlers import EarlyStopping, FiniteLoss, GradientClipping, RunRecord, Ti
 from .mean_dice import mean_dice
 from .network import count_supervised, encoder_strides, level_strides
 from .progress import CaseProgress, Progress, train_loss
+from .upsampling import even_upsampling
 
 __all__ = [
     "AveragedWeights",
@@ -31,6 +32,7 @@ __all__ = [
     "choose_place",
     "count_supervised",
     "encoder_strides",
+    "even_upsampling",
     "level_strides",
     "load_weights",
     "make_augmentation",
