@@ -2,11 +2,8 @@
 
 import json
 import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,21 +14,15 @@ from .cases import Case, Problem, printable
 from .cases_csv import cases_csv, text_table
 from .complete import with_all_structures
 from .measure import CaseResult
-from .output import as_folder, check_outputs, check_writable, write_texts
+from .output import as_folder, write_texts
 from .pairing import find_cases, with_images, with_probabilities
 from .parallel import measure_cases
 from .report.html import report_html
+from .result_folder import FILES, REVIEW, check_result_folder, error_map_folder, publish_error_maps
 from .settings import EvaluationSettings
 from .structures import Structure, named_classes
 from .summary import summarize
 from .trust import SOFT_DICE, case_trust, read_trust, review_csv, summarize_trust
-
-FILES = ("cases.csv", "summary.json", "report.html")
-REVIEW = "review.csv"
-"""Written beside them where a trust score is known."""
-
-# Longest file name of common file systems, less what a temporary name adds.
-LONGEST_NAME = 255 - len(".writing-12345678-")
 
 
 def evaluate(
@@ -191,10 +182,10 @@ def evaluate_cases(
     _check_count("workers", workers, lowest=1)
     _check_count("worst", worst, lowest=0)
     _check_cases(cases)
-    _check_output(cases, out, error_maps, overwrite)
+    check_result_folder(cases, out, error_maps, overwrite)
     if settings.classes is None:
         settings = replace(settings, classes=_classes_of_probabilities(cases))
-    with _error_map_folder(out, error_maps) as maps:
+    with error_map_folder(out, error_maps) as maps:
         structures, results = with_all_structures(measure_cases(cases, settings, workers, maps), settings)
         problems = [*problems, *(Problem(one.case.name, one.problem) for one in results if one.problem)]
         results = [one for one in results if not one.problem]
@@ -214,7 +205,7 @@ def evaluate_cases(
             texts[REVIEW] = review_csv(summary["trust"])
         write_texts({out / name: content for name, content in texts.items()})
         if maps is not None:
-            _publish(maps, out / "error_maps")
+            publish_error_maps(maps, out / "error_maps")
     print(text_table(summary))
     print(f"report: {out / 'report.html'}")
     return summary
@@ -243,68 +234,9 @@ def _check_cases(cases: Sequence[Case]) -> None:
         raise InputError(f"expected probabilities for every case or for none, '{bare}' has none")
 
 
-def _check_output(cases: Sequence[Case], out: Path, error_maps: bool, overwrite: bool) -> None:
-    """Reject a folder that cannot be written to or in which files would be overwritten."""
-    check_writable(out)
-    inputs = [path for one in cases for path in (one.prediction, one.reference, one.image, one.probabilities) if path]
-    folders = {path.parent.resolve() for path in inputs}
-    for folder in (out, *([out / "error_maps"] if error_maps else [])):
-        if folder.resolve() in folders and not overwrite:
-            raise InputError(f"{folder} holds inputs; choose another --out, or pass --overwrite to write beside them")
-    outputs = [out / name for name in (*FILES, REVIEW) if not (name == "cases.csv" and _is_unfinished(out))]
-    if error_maps:
-        for case in cases:
-            if len(f"{case.name}.nii.gz".encode()) > LONGEST_NAME or "/" in case.name:
-                raise InputError(
-                    f"the case name '{case.name}' cannot be that of a file (at most {LONGEST_NAME - 7} bytes, no "
-                    "slash); rename the case, or leave out --error_maps"
-                )
-        outputs += [out / "error_maps" / f"{case.name}.nii.gz" for case in cases]
-    check_outputs(outputs, inputs, overwrite)
-
-
-def _is_unfinished(out: Path) -> bool:
-    """Return whether a folder holds what an evaluation with bad cases left: a cases.csv of ours and no summary."""
-    path = out / "cases.csv"
-    if (out / "summary.json").exists() or not path.is_file() or path.is_symlink():
-        return False
-    with path.open("rb") as file:
-        return file.read(5) == b"case,"
-
-
 def _classes_of_probabilities(cases: Sequence[Case]) -> tuple[Structure, ...] | None:
     path = next((case.probabilities for case in cases if case.probabilities is not None), None)
     return None if path is None else named_classes(None, read_header(path).shape[-1])
-
-
-@contextmanager
-def _error_map_folder(out: Path, wanted: bool) -> Iterator[Path | None]:
-    """Yield a folder for error maps that is gone when the block ends, or None."""
-    if not wanted:
-        yield None
-        return
-    made = not out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=out, prefix=".writing-"))
-    except OSError as error:
-        raise InputError(f"cannot write to {out}: {error.strerror or error}") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if made and not any(out.iterdir()):
-            out.rmdir()
-
-
-def _publish(maps: Path, folder: Path) -> None:
-    """Move finished error maps to their folder."""
-    try:
-        folder.mkdir(exist_ok=True)
-        for path in sorted(maps.iterdir()):
-            path.replace(folder / path.name)
-    except OSError as error:
-        raise InputError(f"cannot write error maps to {folder}: {error.strerror or error}") from error
 
 
 def _bad_cases(problems: Sequence[Problem], out: Path, table: str) -> InputError:
