@@ -163,8 +163,22 @@ def test_structures_that_no_reference_has_are_no_collapse(capsys):
 def test_one_structure_that_stays_away_is_said_once_and_ends_nothing(capsys):
     script = Script([(ONLY_1, 0.999, ONLY_1)] * 6)
     assert script.trainer.state.epoch == 6
-    expected = "warning: structure 2 predicted nowhere in the validation cases since iteration 10\n"
-    assert capsys.readouterr().out == expected
+    assert capsys.readouterr().out == (
+        "warning: structure 2 predicted nowhere in the validation cases since iteration 10\n"
+        "warning: the training ends with structure 2 predicted nowhere in the validation cases; train longer, or with "
+        "--loss rrw:annealed or another --learning_rate\n"
+    )
+
+
+def test_a_collapse_too_late_to_last_is_said_at_the_end(capsys):
+    Script([LEARNING, (ONLY_1, 0.999, NOTHING)])  # stray predictions in the training batches: no collapse yet
+    expected = "warning: the training ends with structures 1, 2 predicted nowhere in the validation cases; "
+    assert capsys.readouterr().out.startswith(expected)
+
+
+def test_a_training_that_finds_every_structure_in_the_end_says_nothing(capsys):
+    Script([(ONLY_1, 0.999, ONLY_1), LEARNING])
+    assert capsys.readouterr().out == ""
 
 
 def test_the_decision_survives_a_resume(tmp_path):
@@ -270,7 +284,7 @@ def test_a_real_collapse_is_stopped(capsys):
 def test_cross_entropy_stays_unsure_there_and_is_not_stopped(capsys):
     share, guard = train("ce", 0.01, bias=2, contrast=0.1)
     assert share == 0 and guard.state.since is None
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out.startswith("warning: the training ends with structure 1 predicted nowhere")
 
 
 def test_a_sure_start_that_recovers_is_said_but_not_stopped(capsys):

@@ -88,7 +88,7 @@ class CollapseGuard:
     the run with an error after ``patience`` iterations; ``model.pt`` holds the best weights so far.
 
     A structure that alone is predicted nowhere for ``patience`` iterations is reported once, but does not end the
-    run: it may be learned late.
+    run: it may be learned late. Those that the last validation of the run misses are reported at its end.
 
     Attach it after the validation and before `Checkpoints`.
 
@@ -125,6 +125,7 @@ class CollapseGuard:
         self.validation = ForegroundFraction(num_classes, log_dir)
         self.validation.attach(evaluator)
         self.trained: torch.Tensor | None = None
+        self.missed: list[int] = []
         self.state = CollapseState() if state is None else state
 
     def attach(self, engine: Engine) -> None:
@@ -132,6 +133,7 @@ class CollapseGuard:
         engine.add_event_handler(Events.EPOCH_STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.look)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+        engine.add_event_handler(Events.COMPLETED, self.report_missed)
 
     def start(self, engine: Engine) -> None:
         """Reset the counts of the epoch."""
@@ -154,12 +156,21 @@ class CollapseGuard:
         validated = self.validation.counts
         if validated is not None:
             found, there = validated.tolist()
+            self.missed = missed_classes(found, there)
             self._note_absent(found, there, engine.state.iteration)
             collapsed = collapsed and has_collapsed(found, there)
         if collapsed:
             self._report(engine, missed)
         elif sum(voxels > 0 for voxels in reference) > 1:  # else there was nothing to miss
             self.state.since = None
+
+    def report_missed(self, engine: Engine) -> None:
+        """Report the structures that the last validation missed."""
+        if self.missed:
+            _say(
+                f"the training ends with {_names(self.missed)} predicted nowhere in the validation cases; train "
+                "longer, or with --loss rrw:annealed or another --learning_rate"
+            )
 
     def _report(self, engine: Engine, missed: Sequence[int]) -> None:
         """Report the collapse; raise once it has lasted for ``patience`` iterations."""
