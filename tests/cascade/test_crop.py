@@ -90,6 +90,11 @@ def test_a_box_of_another_grid_and_a_missing_prior_are_one_line(tmp_path):
         ({"prior_dir": None}, "no prior given: pass --prior_dir"),
         ({"prior_dir": "nowhere"}, "expected the label maps of a first stage in nowhere, found none"),
         ({"margin_mm": -1}, "expected --margin_mm to be a number >= 0, found -1"),
+        ({"margin_mm": float("nan")}, "expected --margin_mm to be a number >= 0, found nan"),
+        ({"margin_mm": float("inf")}, "expected --margin_mm to be a number >= 0, found inf"),
+        ({"structures": 1}, r"expected --prior_structures as a list of labels such as \[1, 2\], found 1"),
+        ({"structures": ["kidney"]}, r"expected --prior_structures as a list .*, found \['kidney'\]"),
+        ({"structures": "kidney"}, r"expected --prior_structures as a list .*, found 'kidney'"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, options, line):

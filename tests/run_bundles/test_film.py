@@ -1,42 +1,23 @@
 """Metadata through the runner: a phantom that cannot be segmented without knowing its scanner."""
 
 import json
+import runpy
+import sys
 
-import nibabel as nib
-import numpy as np
 import pytest
 
-from .running import TINY, arguments, config, run_here
+from .running import ROOT, TINY, arguments, config, run_here
 
 SCANNER = {"Scanner": ["A", "B"]}
 PLAIN = {"preprocessing#transforms#1#pixdim": [3.0, 3.0, -1]}
 
 
-def write_scanner_phantom(root, patients=8, size=32):
-    """Write frames with a bright and a dark disk: the ventricle is the bright one of scanner A, the dark one of B."""
-    affine = np.diag([3.0, 3, 8, 1])
-    x, y = np.mgrid[:size, :size]
-    for number in range(1, patients + 1):
-        rng = np.random.default_rng(number)
-        scanner = "AB"[number // 2 % 2]  # even and odd patients, training and validation, have both
-        folder = root / f"patient{number:03d}"
-        folder.mkdir(parents=True)
-        (folder / "Info.cfg").write_text(f"ED: 1\nES: 2\nGroup: NOR\nScanner: {scanner}\n")
-        for frame in (1, 2):
-            sides = rng.permutation([9, 23])
-            bright, dark = ((x - side) ** 2 + (y - rng.integers(9, 23)) ** 2 < 36 for side in sides)
-            image = 100 + 60.0 * bright - 60.0 * dark
-            image = np.repeat(image[..., None], 3, 2) + rng.normal(0, 5, (size, size, 3))
-            label = np.repeat((bright if scanner == "A" else dark)[..., None], 3, 2).astype(np.uint8)
-            name = folder / f"{folder.name}_frame{frame:02d}"
-            nib.save(nib.Nifti1Image(image.astype(np.float32), affine), f"{name}.nii.gz")
-            nib.save(nib.Nifti1Image(label, affine), f"{name}_gt.nii.gz")
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    root = tmp_path_factory.mktemp("film")
-    write_scanner_phantom(root / "data")
+    root, scripts = tmp_path_factory.mktemp("film"), str(ROOT / "scripts" / "benchmarks")
+    sys.path.insert(0, scripts)  # for what the script imports beside it
+    runpy.run_path(f"{scripts}/gains_film.py")["write_scanner_phantom"](root / "data")
+    sys.path.remove(scripts)
     settings = {
         **TINY,
         **{f"train#{key}": value for key, value in PLAIN.items()},

@@ -31,7 +31,8 @@ class CropToPriord(MapTransform, InvertibleTransform):
         out_of_fold: See `find_priors`; for training.
 
     Raises:
-        InputError: If a prior is missing or on another grid, or the margin is negative.
+        InputError: If a prior is missing or on another grid, the margin is negative or not finite, or the structures
+            are no labels.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class CropToPriord(MapTransform, InvertibleTransform):
         out_of_fold: bool | str = False,
     ) -> None:
         super().__init__(keys)
-        if isinstance(margin_mm, bool) or not isinstance(margin_mm, int | float) or margin_mm < 0:
+        if isinstance(margin_mm, bool) or not isinstance(margin_mm, int | float) or not 0 <= margin_mm < float("inf"):
             raise InputError(f"expected --margin_mm to be a number >= 0, found {margin_mm!r}")
+        if isinstance(structures, str) or not isinstance(structures, Sequence) or not all(map(_is_label, structures)):
+            raise InputError(f"expected --prior_structures as a list of labels such as [1, 2], found {structures!r}")
         self._priors = find_priors(prior_dir, as_flag(out_of_fold, "out_of_fold"))
         self.structures, self.margin_mm = list(structures), margin_mm
         self._crop = Crop()
@@ -85,3 +88,7 @@ class CropToPriord(MapTransform, InvertibleTransform):
                 whole[0] = background
             result[key] = whole
         return result
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
