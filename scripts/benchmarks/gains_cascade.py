@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Measure what two stages gain over one on the tumors of synthetic scans in KiTS19's layout.
 
-python scripts/benchmarks/gains_cascade.py --out FOLDER [--iterations 800] [--subjects 24] [--size 192]
+python scripts/benchmarks/gains_cascade.py --out FOLDER [--iterations 500] [--subjects 24] [--size 128]
 
 Three trainings of as many voxels each: one stage on slices of half the size, as the bundle's 256 of 512; one stage on
 whole slices; two stages, of which the first locates the kidneys on slices of half the size (two short trainings, each
@@ -96,9 +96,9 @@ def main() -> None:
     """Make the runs that are missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the data and the trainings")
-    parser.add_argument("--iterations", type=int, default=800, help="of 8 slices of half the size, or as many voxels")
+    parser.add_argument("--iterations", type=int, default=500, help="of 8 slices of half the size, or as many voxels")
     parser.add_argument("--subjects", type=int, default=24)
-    parser.add_argument("--size", type=int, default=192, help="rows of a slice")
+    parser.add_argument("--size", type=int, default=128, help="rows of a slice")
     args = parser.parse_args()
     experiment = Experiment(args.out, args.iterations, args.subjects, args.size)
     results = {

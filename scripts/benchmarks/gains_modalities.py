@@ -3,10 +3,10 @@
 
 python scripts/benchmarks/gains_modalities.py --out FOLDER [--iterations 600] [--subjects 20] [--size 96]
 
-Three trainings that differ in nothing else: without dropout and with it, of the network with presence channels, and
-with dropout of the HeMIS-style network. Every other subject trains, the rest are segmented with each of the 15 subsets
-of T2, T1, T1ce and FLAIR; a missing modality is zero after the z-score, with its presence channel at 0. A training
-that is in FOLDER already is not made again.
+Four trainings that differ in nothing else: of the network with presence channels without dropout, with dropout in
+every sample and in half of them, and of the HeMIS-style network with dropout in every sample. Every other subject
+trains, the rest are segmented with each of the 15 subsets of T2, T1, T1ce and FLAIR; a missing modality is zero after
+the z-score, with its presence channel at 0. A training that is in FOLDER already is not made again.
 """
 
 import argparse
@@ -21,6 +21,7 @@ HEMIS = {"network_def#_target_": "regionwise.modalities.HemisDynUNet"}
 RUNS = {
     "without dropout": {"modality_dropout": 0.0},
     "dropout, presence channels": {"modality_dropout": 1.0},
+    "dropout in half of the samples, presence channels": {"modality_dropout": 0.5},
     "dropout, HeMIS fusion": {"modality_dropout": 1.0, **HEMIS},
 }
 Table = dict[str, dict[str, float]]  # row of modality_subsets.csv to column to Dice
