@@ -184,7 +184,7 @@ def test_voxels_that_the_file_cannot_hold_are_never_allocated(tmp_path, suffix, 
 def test_more_voxels_than_memory_are_one_line(tmp_path, monkeypatch):
     path = tmp_path / "a.nii.gz"
     path.write_bytes(gzip.compress(header_bytes((64, 64, 64)) + bytes(64**3 * 2)))
-    monkeypatch.setattr("regionwise.nifti._memory_bytes", lambda: 1000)
+    monkeypatch.setattr("regionwise.voxels._memory_bytes", lambda: 1000)
     with pytest.raises(InputError, match=r"a.nii.gz needs .* GiB of memory, found"):
         read_image(path)
 

@@ -12,7 +12,7 @@ import regionwise
 PACKAGE = Path(regionwise.__file__).parent
 UNIX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "tty"}
 DRAWING = {"matplotlib", "jinja2", "PIL"}
-FILES = {"datasets", "errors", "files", "geometry", "nifti"}
+FILES = {"datasets", "errors", "files", "geometry", "nifti", "voxels"}
 MAPS = {"distance", "distance_torch", "errors", "labels", "maps"}
 
 # Modules and folders of the package that each may load beside itself.

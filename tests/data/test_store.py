@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from monai.transforms import Compose, MapTransform, NormalizeIntensityd, ScaleIntensityd, Spacingd
-from regionwise.data import store
+from regionwise.data import store, stored_case
 from regionwise.data.load import LoadCased
 from regionwise.data.store import preprocess, settings_of, write_case
 from regionwise.distance import normalized_distance
@@ -77,7 +77,7 @@ def test_the_distance_is_that_of_the_resampled_labels(tmp_path, item):
 def test_the_foreground_sample_lies_on_the_labels(tmp_path, item, monkeypatch):
     (case,) = preprocess([item], read_only(), tmp_path / "all")
     assert {label: len(voxels) for label, voxels in case.foreground.items()} == {1: 6 * 7 * 2 - 12, 2: 12}
-    monkeypatch.setattr(store, "FOREGROUND_VOXELS_PER_CLASS", 5)
+    monkeypatch.setattr(stored_case, "FOREGROUND_VOXELS_PER_CLASS", 5)
     (case,) = preprocess([item], read_only(), tmp_path / "some")
     for label, voxels in case.foreground.items():
         assert len(np.unique(voxels, axis=0)) == 5
@@ -221,8 +221,8 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_case(tmp_path, item, monkeyp
         return original(target, *args, **kwargs)
 
     name = "write_json" if write == "case.json" else "_save"
-    original = getattr(store, name)
-    monkeypatch.setattr(store, name, fail)
+    original = getattr(stored_case, name)
+    monkeypatch.setattr(stored_case, name, fail)
     with pytest.raises(InputError, match=r"cannot store .*cache.a-\w+: No space left on device"):
         preprocess([item], read_only(), tmp_path / "cache", num_workers=num_workers)
     assert entries(tmp_path / "cache") == []
@@ -288,13 +288,15 @@ def test_image_and_label_of_a_second_writer_stay_as_the_first_wrote_them(tmp_pat
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_writing_past_the_end_of_a_disk_is_an_error_not_a_signal():
     with pytest.raises(OSError, match="No space left on device"):
-        store._save(Path("/dev/full"), [np.zeros(1_000_000)], np.float16, (1_000_000,))
+        stored_case._save(Path("/dev/full"), [np.zeros(1_000_000)], np.float16, (1_000_000,))
 
 
 def test_an_array_is_saved_as_numpy_saves_it(tmp_path):
     array = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float16)
     np.save(tmp_path / "numpy.npy", array)
-    store._save(tmp_path / "parts.npy", (channel for channel in array.astype(np.float32)), np.float16, array.shape)
+    stored_case._save(
+        tmp_path / "parts.npy", (channel for channel in array.astype(np.float32)), np.float16, array.shape
+    )
     assert (tmp_path / "parts.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
 
 
