@@ -1,5 +1,7 @@
 """Mixed precision: when it is chosen, that it is kept, and what it computes."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from regionwise import precision as module
@@ -37,16 +39,36 @@ def output_type(precision):
         (True, "cuda:0", True, False),
         ("auto", "cuda:0", True, False),
         (False, "cuda:0", False, False),
+        ("bfloat16", "cpu", False, True),
+        ("bfloat16", "cuda:0", False, True),
     ],
 )
-def test_a_gpu_is_left_to_the_engine_and_a_cpu_is_not(amp, device, engine, cpu):
+def test_float16_is_left_to_the_engine_and_bfloat16_is_not(amp, device, engine, cpu):
     precision = Precision(amp, device)
     assert precision.engine_amp is engine
     assert precision.uses_bfloat16 is cpu
 
 
+@pytest.mark.parametrize(
+    ("amp", "device", "expected"),
+    [
+        ("auto", "cuda:0", [("cuda", torch.float16)]),
+        (True, "cuda", [("cuda", torch.float16)]),
+        ("bfloat16", "cuda", [("cuda", torch.bfloat16)]),
+        ("bfloat16", "cpu", [("cpu", torch.bfloat16)]),
+        (False, "cuda", []),
+    ],
+)
+def test_a_forward_pass_is_made_on_the_device_in_the_type_that_was_asked_for(monkeypatch, amp, device, expected):
+    opened = []
+    monkeypatch.setattr(torch, "autocast", lambda *arguments: opened.append(arguments) or nullcontext())
+    with Precision(amp, device).context():
+        pass
+    assert opened == expected
+
+
 def test_another_setting_is_refused():
-    with pytest.raises(InputError, match=r"^expected --amp true, false or auto, found 'fast'$"):
+    with pytest.raises(InputError, match=r"^expected --amp true, false, auto or bfloat16, found 'fast'$"):
         Precision("fast")
 
 
@@ -68,12 +90,11 @@ def test_a_resumed_run_takes_the_first_run_s_choice_without_a_trial(trials, firs
 
 
 def test_a_run_that_moved_from_a_gpu_to_a_cpu_makes_its_own_choice(trials):
-    precision = Precision("auto", "cpu")
-    precision.load_state_dict({"uses_bfloat16": None})
+    on_gpu, precision = Precision("auto", "cuda"), Precision("auto", "cpu")
+    precision.load_state_dict(on_gpu.state_dict())
     output_type(precision)
     assert trials == [2]
-    on_gpu = Precision("auto", "cuda")
-    on_gpu.load_state_dict({"uses_bfloat16": True})
+    on_gpu.load_state_dict(precision.state_dict())
     assert on_gpu.uses_bfloat16 is False
 
 

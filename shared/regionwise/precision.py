@@ -1,7 +1,7 @@
 """Mixed precision: the choice of precision and the autocast context of forward passes.
 
 MONAI's engines write ``torch.autocast("cuda")``, so their own ``amp`` does nothing on a CPU. Here the inferer, which
-makes every forward pass of a MONAI engine, opens the context; on a CPU the loss stays outside it, in float32.
+makes every forward pass of a MONAI engine, opens the context; in bfloat16 the loss stays outside it, in float32.
 """
 
 import time
@@ -19,6 +19,7 @@ from .distributed import is_distributed, is_main_process
 from .errors import InputError
 from .options import as_flag
 
+AUTO, BFLOAT16 = "auto", "bfloat16"
 LARGEST_ERROR = 0.02  # rounding gives 0.2 to 0.6 %; convolutions that were wrong in some versions of oneDNN gave > 10 %
 LEAST_GAIN = 1.05  # below this the rounding buys nothing
 
@@ -32,26 +33,33 @@ class Precision:
     run's choice instead.
 
     Args:
-        amp: "auto"; true for mixed precision without a trial; false for float32.
+        amp: "auto"; true for mixed precision without a trial (float16 on a GPU, bfloat16 on a CPU); "bfloat16" for that
+            on either, without a scaled loss, since it has the range of float32; false for float32.
         device: where the network runs.
 
     Raises:
         InputError: If amp is none of these.
 
     Examples:
-        >>> Precision("auto", "cuda").engine_amp, Precision("auto", "cpu").engine_amp
-        (True, False)
+        >>> [Precision(amp, "cuda").engine_amp for amp in ("auto", "bfloat16", False)]
+        [True, False, False]
     """
 
     def __init__(self, amp: bool | str = "auto", device: str | torch.device = "cpu") -> None:
-        automatic = isinstance(amp, str) and amp.strip().lower() == "auto"
+        name = amp.strip().lower() if isinstance(amp, str) else ""
         try:
-            wanted = automatic or as_flag(amp)
+            wanted = name in (AUTO, BFLOAT16) or as_flag(amp)
         except InputError as error:
-            raise InputError(f"expected --amp true, false or auto, found {amp!r}") from error
-        self.on_cpu = torch.device(device).type == "cpu"
-        self.engine_amp = wanted and not self.on_cpu
-        self.uses_bfloat16: bool | None = None if automatic and self.on_cpu else wanted and self.on_cpu
+            raise InputError(f"expected --amp true, false, auto or bfloat16, found {amp!r}") from error
+        self.device_type = torch.device(device).type
+        self.engine_amp = wanted and not self.on_cpu and name != BFLOAT16
+        # None: to be chosen by a trial.
+        self.uses_bfloat16: bool | None = None if name == AUTO and self.on_cpu else wanted and not self.engine_amp
+
+    @property
+    def on_cpu(self) -> bool:
+        """Return whether the network runs on a CPU."""
+        return self.device_type == "cpu"
 
     def context(self, spatial_dims: int = 3) -> AbstractContextManager:
         """Return the context of a forward pass; one that does nothing in float32.
@@ -62,8 +70,8 @@ class Precision:
         if self.uses_bfloat16 is None:
             self._choose(spatial_dims)
         if self.engine_amp:
-            return torch.autocast("cuda", torch.float16)
-        return torch.autocast("cpu", torch.bfloat16) if self.uses_bfloat16 else nullcontext()
+            return torch.autocast(self.device_type, torch.float16)
+        return torch.autocast(self.device_type, torch.bfloat16) if self.uses_bfloat16 else nullcontext()
 
     def _choose(self, spatial_dims: int) -> None:
         gain, reason = try_bfloat16(spatial_dims) if is_main_process() else (False, "")
@@ -75,8 +83,8 @@ class Precision:
             tqdm.write(f"precision on the CPU: {'bfloat16' if gain else 'float32'} ({reason})")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the choice, for a resumed run."""
-        return {"uses_bfloat16": self.uses_bfloat16}
+        """Return what a trial chose, for a resumed run; None on a GPU, where there is none."""
+        return {"uses_bfloat16": self.uses_bfloat16 if self.on_cpu else None}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the choice of the first run; a run that moved between GPU and CPU makes its own."""

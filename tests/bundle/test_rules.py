@@ -29,7 +29,7 @@ BAD_VALUES = {
     "distance": ["slice", "volume", [], None],
     "augmentation": ["gpu", None, True],
     "num_workers": [-1],
-    "amp": ["no", 1],
+    "amp": ["no", 1, "float16"],
     "resume": ["yes", 1],
     "max_minutes": [0, -1, "soon"],
     "patience": [0, 1.5],
@@ -83,7 +83,7 @@ GOOD_VALUES = {
     "output_dir": ["out", 5, 2.5],  # the runner reads a number where a folder is called like one
     "dataset_dir": [None, "data"],
     "resume": [True, "true", "False", "TRUE"],  # the runner keeps true and false as text
-    "amp": ["auto", "true", False],
+    "amp": ["auto", "bfloat16", "true", False],
     "max_minutes": [None, 0.5],
     "patience": [None, 1],
     "foreground_fraction": [0, 0.33, 1],

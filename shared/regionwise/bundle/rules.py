@@ -118,7 +118,7 @@ RULES: dict[str, tuple[str, Check]] = {
     "distance": (" or ".join(map(repr, DISTANCES)), _is_one_of(*DISTANCES)),
     "augmentation": ("'auto', 'device' or 'workers'", _is_one_of("auto", "device", "workers")),
     "num_workers": INDEX,
-    "amp": ("true, false or 'auto'", lambda value: value == "auto" or _is_flag(value)),
+    "amp": ("true, false, 'auto' or 'bfloat16'", lambda value: value in ("auto", "bfloat16") or _is_flag(value)),
     "resume": FLAG,
     "max_minutes": ("a number > 0, or null", _or_null(_is_number(0))),
     "patience": ("an integer >= 1, or null", _or_null(_is_whole(1))),
