@@ -18,6 +18,26 @@ def test_one_process_is_the_main_process_and_waits_for_nobody():
     distributed.stop()
 
 
+@pytest.mark.parametrize(
+    ("gpus", "processes", "backend", "devices"),
+    [
+        (0, 2, "gloo", ["cpu", "cpu"]),
+        (1, 1, "nccl", ["cuda:0"]),
+        (1, 2, "gloo", ["cuda:0", "cuda:0"]),
+        (2, 2, "nccl", ["cuda:0", "cuda:1"]),
+    ],
+)
+def test_processes_that_share_a_gpu_talk_through_gloo(monkeypatch, gpus, processes, backend, devices):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    found = []
+    for place in range(processes):
+        monkeypatch.setenv("LOCAL_RANK", str(place))
+        found.append(str(distributed.local_device()))
+    assert (distributed.backend(), found) == (backend, devices)
+
+
 def test_processes_share_a_batch_evenly():
     assert distributed.share_of(12, 1) == 12
     assert distributed.share_of(12, 3) == 4

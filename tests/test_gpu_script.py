@@ -23,7 +23,8 @@ def test_an_unknown_step_is_one_line():
     done = gpu("corectness")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(
-        "Unknown step 'corectness'; choices: correctness, speed, resume, hippocampus, acdc, brats, kits"
+        "Unknown step 'corectness'; choices: correctness, speed, precision, processes, resume, hippocampus, "
+        "acdc, brats, kits"
     )
 
 
@@ -51,7 +52,7 @@ def test_steps_run_at_toy_size_on_the_cpu_and_are_not_repeated(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["resume", "hippocampus", "acdc", "brats", "kits"])
+@pytest.mark.parametrize("step", ["precision", "processes", "resume", "hippocampus", "acdc", "brats", "kits"])
 def test_trainings_run_at_toy_size_on_the_cpu(tmp_path, step):
     done = gpu("--out", str(tmp_path), "--device", "cpu", "--toy", step)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,7 @@ DATASETS = {"acdc": "acdc", "brats": "brats", "kits": "kits", "hippocampus": "ms
 WORKERS = (2, 4, 8, 16)
 MOST_WAITING = 0.05
 PLAN_GIB = 11.0
+MOST_LOSS = 0.01  # how far two processes may end from one: sums in another order
 TOY = {
     "epochs": 1, "iterations_per_epoch": 2, "batch_size": 2, "num_workers": 0, "amp": False, "folds": 2,
     "filters": [4, 8, 8, 8], "kernel_size": [3, 3, 3, 3], "upsampling": [2, 2, 2], "train#trainer#compile": False,
@@ -55,7 +56,29 @@ def resume_lines(device: str, out: Path, toy: bool) -> Iterator[tuple[str, str, 
     )
 
 
-def train(name: str, device: str, out: Path, toy: bool, run: str, **settings: object) -> tuple[float, str]:
+def precision_lines(device: str, out: Path, toy: bool) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what short trainings of the hippocampus network reach in each precision, from the same seed."""
+    length = {} if toy else {"epochs": 3, "iterations_per_epoch": 100, "val_interval": 3}
+    for amp in (False, "bfloat16") if device == "cpu" else (False, "bfloat16", True):
+        _, text = train("hippocampus", device, out, toy, f"amp-{amp}", **length, amp=amp)
+        speed, dice = last_epoch(text)[0], best_dice(text)
+        yield f"hippocampus, --amp {amp}", f"{speed:.2f} it/s, Dice {dice:.3f}", "", ""
+
+
+def processes_lines(device: str, out: Path, toy: bool) -> Iterator[tuple[str, str, str, str]]:
+    """Yield whether two processes train as one does: on one GPU through Gloo, on two through NCCL."""
+    length = {"epochs": 1, "iterations_per_epoch": 4, "val_interval": 1, "augmentation": "workers", "amp": False}
+    losses = []
+    for count in (1, 2):
+        _, text = train("hippocampus", device, out, toy, f"processes{count}", count, **length)
+        losses.append(float(re.findall(r"epoch 1/1  loss (-?[\d.]+)", text)[-1]))
+    met = "yes" if abs(losses[0] - losses[1]) <= MOST_LOSS else "no"
+    yield "hippocampus: loss of two processes, against one", f"{losses[1]:.4f}, {losses[0]:.4f}", f"+-{MOST_LOSS}", met
+
+
+def train(
+    name: str, device: str, out: Path, toy: bool, run: str, processes: int = 1, **settings: object
+) -> tuple[float, str]:
     """Train a bundle and return the seconds and what it printed.
 
     Raises:
@@ -67,9 +90,13 @@ def train(name: str, device: str, out: Path, toy: bool, run: str, **settings: ob
             phantom(DATASETS[name], str(data), subjects=4 if toy else 16, **({"preset": "small"} if toy else {}))
     toys = {**TOY, "patch_size": [16, 16, 16] if name == "hippocampus" else [32, 32]} if toy else {}
     folders = {"dataset_dir": data, "cache_dir": out / "cache", "output_dir": out / "runs" / f"{name}-{run}"}
-    pairs = {**folders, "device": device, **toys, **settings}
-    config = BUNDLES / f"{name}_rrw" / "configs" / "train.json"
-    command = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", str(config)]
+    pairs = {**folders, **({"device": device} if processes == 1 else {}), **toys, **settings}
+    configs = [str(BUNDLES / f"{name}_rrw" / "configs" / "train.json")]
+    start_with = [sys.executable]
+    if processes > 1:  # each takes the device of its rank
+        configs.append(configs[0].replace("train.json", "multi_gpu_train.json"))
+        start_with += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    command = [*start_with, "-m", "monai.bundle", "run", "training", "--config_file", str(configs)]
     command += [text for key, value in pairs.items() for text in (f"--{key}", str(value))]
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})

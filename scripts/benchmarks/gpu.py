@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from _gpu_checks import correctness_lines, speed_lines
-from _gpu_trainings import resume_lines, training_lines
+from _gpu_trainings import precision_lines, processes_lines, resume_lines, training_lines
 from _timing import machine
 from regionwise.files import atomic_path
 
@@ -21,6 +21,8 @@ Line = tuple[str, str, str, str]  # what, result, target, met
 STEPS: dict[str, Callable[[str, Path, bool], Iterator[Line]]] = {
     "correctness": correctness_lines,
     "speed": speed_lines,
+    "precision": precision_lines,
+    "processes": processes_lines,
     "resume": resume_lines,
     **{
         name: lambda device, out, toy, name=name: training_lines(name, device, out, toy)

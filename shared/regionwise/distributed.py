@@ -9,7 +9,7 @@ from .errors import InputError
 
 
 def start() -> None:
-    """Join the process group that ``torchrun`` set up: NCCL on GPUs, Gloo on CPUs.
+    """Join the process group that ``torchrun`` set up; see `backend`.
 
     Raises:
         InputError: If this process was not started by ``torchrun``.
@@ -19,7 +19,16 @@ def start() -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(local_device())
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        distributed.init_process_group(backend())
+
+
+def backend() -> str:
+    """Return what the processes talk through: NCCL with a GPU for each of this machine's, else Gloo.
+
+    NCCL refuses two processes on one GPU. Gloo goes through main memory: slower, but the gradients are the same.
+    """
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return "nccl" if 0 < here <= torch.cuda.device_count() else "gloo"
 
 
 def stop() -> None:
@@ -55,9 +64,10 @@ def world_size() -> int:
 
 
 def local_device() -> torch.device:
-    """Return this process's GPU, or the CPU if there is none."""
-    gpu = int(os.environ.get("LOCAL_RANK", 0))
-    return torch.device("cuda", gpu) if torch.cuda.is_available() else torch.device("cpu")
+    """Return this process's GPU, or the CPU if there is none; more processes than GPUs share them in turn."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
 
 
 def share_of(batch_size: int, processes: int | None = None) -> int:
