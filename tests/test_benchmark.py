@@ -12,7 +12,8 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "benchmarks"
 @pytest.fixture(scope="module")
 def benchmark():
     sys.path.insert(0, str(SCRIPTS))
-    yield runpy.run_path(str(SCRIPTS / "benchmark.py"))  # with what it imports from _timing.py
+    own = runpy.run_path(str(SCRIPTS / "benchmark.py"))  # with what it imports from _timing.py
+    yield {**sys.modules["_rows"].__dict__, **own}
     sys.path.remove(str(SCRIPTS))
 
 
