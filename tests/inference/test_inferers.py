@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -60,12 +62,28 @@ def test_all_combinations_of_axes_are_mirrored(spatial_dims, passes):
 
     class Count(nn.Module):
         def forward(self, image):
-            seen.append(image.clone())
+            seen.extend(image.clone())
             return torch.cat([image, image], 1)
 
     ProbabilityEnsemble([Count()])(torch.arange(2.0**spatial_dims).reshape(1, 1, *[2] * spatial_dims))
     assert len(seen) == passes
     assert len({tuple(image.ravel().tolist()) for image in seen}) == passes
+
+
+@pytest.mark.parametrize("copies", [1, 2, 3, 8])
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+@pytest.mark.parametrize("batch_size", [1, 2])
+@torch.no_grad()
+def test_how_many_copies_one_pass_holds_does_not_change_the_result(monkeypatch, batch_size, spatial_dims, copies):
+    image = volume(5, 4, 6)[:, :, 0] if spatial_dims == 2 else volume(5, 4, 6)
+    image = torch.cat([image + number for number in range(batch_size)])
+    ensemble = ProbabilityEnsemble([network(spatial_dims, seed) for seed in (0, 1)])
+    expected = 0
+    for member in ensemble.networks:
+        for axes in [(), *(axes for n in (1, 2, 3) for axes in combinations(range(2, image.ndim), n))]:
+            expected += member(image.flip(axes)).softmax(1).flip(axes) / 2 / 2**spatial_dims
+    monkeypatch.setattr("regionwise.inference.inferers.COPIES", copies)
+    assert torch.allclose(ensemble(image), expected, atol=1e-6)
 
 
 def test_members_are_averaged_as_probabilities():
