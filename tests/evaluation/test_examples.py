@@ -10,6 +10,7 @@ import pytest
         "metrics.overlap",
         "metrics.surface",
         "evaluation.evaluate",
+        "evaluation.stripes",
         "evaluation.comparison.clusters",
         "evaluation.comparison.permutation",
         "evaluation.comparison.bootstrap",
