@@ -15,6 +15,7 @@ from .cases import Case
 from .probabilities import CaseCalibration, measure_probabilities
 from .reading import read_pair, voxel_ml
 from .settings import EvaluationSettings
+from .stripes import count_changes
 from .structures import Structure
 
 Row = dict[str, Any]  # str, float or None, by column
@@ -34,6 +35,7 @@ class CaseResult:
         prediction_labels: Label values of the prediction.
         calibration: Calibration of the probabilities, if the case has any.
         problem: Why there are no rows; "" if there are.
+        changes: Label changes of prediction and reference, by `regionwise.evaluation.stripes.count_changes`.
     """
 
     case: Case
@@ -42,6 +44,7 @@ class CaseResult:
     prediction_labels: frozenset[int] = frozenset()
     calibration: CaseCalibration | None = None
     problem: str = ""
+    changes: tuple[np.ndarray, np.ndarray] | None = field(default=None, compare=False)
 
 
 def measure_case(case: Case, settings: EvaluationSettings, error_maps: Path | None = None) -> CaseResult:
@@ -72,7 +75,9 @@ def measure_case(case: Case, settings: EvaluationSettings, error_maps: Path | No
     rows = [_row(case, one, (prediction, reference), boxes, settings, calibration) for one in structures]
     if error_maps is not None:
         _write_error_map(error_maps / f"{case.name}.nii.gz", prediction, reference)
-    return CaseResult(case, rows, frozenset(boxes[1]), frozenset(boxes[0]), calibration)
+    around = _union([box for side in boxes for box in side.values()], reference.array.ndim, margin=1)
+    changes = count_changes(prediction.array[around]), count_changes(reference.array[around])
+    return CaseResult(case, rows, frozenset(boxes[1]), frozenset(boxes[0]), calibration, changes=changes)
 
 
 def absent_row(case: Case, structure: Structure, settings: EvaluationSettings) -> Row:
@@ -113,6 +118,17 @@ def _boxes(volume: Volume) -> Boxes:
     return {label: box[::-1] for label, box in found if box is not None}
 
 
+def _union(boxes: Sequence[tuple[slice, ...]], ndim: int, margin: int = 0) -> tuple[slice, ...]:
+    """Return the box around boxes, and as many voxels around it as there are up to a margin; empty without boxes."""
+    return tuple(
+        slice(
+            max(min((box[axis].start for box in boxes), default=0) - margin, 0),
+            max((box[axis].stop + margin for box in boxes), default=0),
+        )
+        for axis in range(ndim)
+    )
+
+
 def _check_labels(structures: tuple[Structure, ...], volumes: tuple[Volume, Volume], boxes: list[Boxes]) -> None:
     known = {label for one in structures for label in one.labels}
     for volume, found in zip(volumes, boxes, strict=True):
@@ -132,10 +148,7 @@ def _row(
     reference = volumes[1]
     shape, spacing_mm = reference.array.shape, reference.spacing_mm
     found = [box for side in boxes for label, box in side.items() if label in structure.labels]
-    box = tuple(
-        slice(min((one[axis].start for one in found), default=0), max((one[axis].stop for one in found), default=0))
-        for axis in range(len(shape))
-    )
+    box = _union(found, len(shape))
     # An axis of one voxel is dropped: a single slice is a 2-D image, its voxels are not all boundary.
     flat = tuple(axis for axis in range(len(shape)) if shape[axis] == 1)[: len(shape) - 2] if found else ()
     own, truth = (mask_of(volume.array[box], structure).squeeze(flat) for volume in volumes)

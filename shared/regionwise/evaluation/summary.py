@@ -21,6 +21,7 @@ from .cases_csv import metric_names
 from .measure import CaseResult, Row
 from .metric_info import metric
 from .settings import PROTOCOLS, EvaluationSettings
+from .stripes import compare_stripes
 from .structures import Structure
 
 STATUSES = ("TP", "FP", "FN", "TN")
@@ -55,7 +56,7 @@ def summarize(
     return {
         **_describe_settings(rows, settings),
         "n_cases": len(results),
-        "notes": _notes(rows, structures),
+        "notes": [*_notes(rows, structures), *_stripe_notes(results)],
         "structures": {one.name: {"labels": list(one.labels), **numbers[one.name]} for one in structures},
         "groups": {group: _by_structure([row for row in rows if row["group"] == group]) for group in groups},
         "detection": {one.name: _detection(rows, one.name, settings) for one in structures},
@@ -172,3 +173,17 @@ def _notes(rows: Sequence[Row], structures: Sequence[Structure]) -> list[str]:
         elif statuses <= {"TN", "FP"}:
             notes.append(f"{one.name} is in no reference; every case that holds it is a false positive")
     return notes
+
+
+def _stripe_notes(results: Sequence[CaseResult]) -> list[str]:
+    """Return a note if the predictions, all cases together, look like checkerboards."""
+    changes = [one.changes for one in results if one.changes is not None]
+    if not changes or len({own.shape for pair in changes for own in pair}) > 1:  # 2-D and 3-D cases do not add up
+        return []
+    stripes = compare_stripes(*(np.sum(own, axis=0) for own in zip(*changes, strict=True)))
+    if not stripes.found:
+        return []
+    return [
+        f"striped predictions, as a checkerboard: {stripes.prediction:.0%} of their label changes along axis "
+        f"{stripes.axis} come back one voxel later (references: {stripes.reference:.0%})"
+    ]
