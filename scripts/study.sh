@@ -64,7 +64,8 @@ fi
 exec 9> "$out/.lock"
 flock -n 9 || fail "Another study runs in $out; wait for it, or choose another --out"
 snakemake --dry-run --config "${config[@]}" -- cells > "$out/plan.log" 2>&1 ||
-    { grep -m 1 '^error: ' "$out/plan.log" >&2 || tail -n 5 "$out/plan.log" >&2; exit 1; }
+    { grep -m 1 '^error: ' "$out/plan.log" >&2 || tail -n 5 "$out/plan.log" | grep . >&2 ||
+        echo "error: cannot write to $out; is the disk full?" >&2; exit 1; }
 "$STUDY_PYTHON" scripts/study/study.py check --out "$out"
 status=0
 snakemake --config "${config[@]}" -- cells || status=$?
@@ -73,6 +74,8 @@ if [ $status = 0 ]; then
 else
     echo "some cells did not finish; the tables are of the others, and the same command tries again"
     snakemake --config "${config[@]}" finished_only=true -- all || true
+    echo
+    "$STUDY_PYTHON" scripts/study/study.py unfinished --out "$out"
 fi
 echo
 echo "page        $out/report.html (report.md, report.tex)"

@@ -1,16 +1,13 @@
-"""Figures of a study: validation curves, distribution of final Dice, paired differences, ranks, gradients."""
+"""Figures of a study: validation curves, distribution of final Dice, paired differences, ranks."""
 
-import io
-import re
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from regionwise.evaluation.metric_info import metric as definition
-from regionwise.evaluation.report.plots import COLORS, GRAY, STYLE
+from regionwise.evaluation.report.plots import COLORS, GRAY
+from svg import as_svg
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -32,7 +29,7 @@ def validation_curves(rows: Rows, methods: Sequence[str]) -> str:
         axes.set(xlabel="epoch", ylabel="mean validation Dice", ylim=(-0.02, 1))
         axes.legend(frameon=False, fontsize=8)
 
-    return _svg(draw, (6, 3.6), "Validation curves")
+    return as_svg(draw, (6, 3.6), "Validation curves")
 
 
 def final_dice(rows: Rows, methods: Sequence[str]) -> str:
@@ -51,7 +48,7 @@ def final_dice(rows: Rows, methods: Sequence[str]) -> str:
         axes.set(xlabel="final mean Dice of a run", ylabel="share of runs at or below", xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(frameon=False, fontsize=8)
 
-    return _svg(draw, (6, 3.2), "Distribution of the final Dice")
+    return as_svg(draw, (6, 3.2), "Distribution of the final Dice")
 
 
 def paired_differences(rows: Rows, methods: Sequence[str], baseline: str, metric: str) -> str:
@@ -75,7 +72,7 @@ def paired_differences(rows: Rows, methods: Sequence[str], baseline: str, metric
             axes.set_ylim(len(others) - 0.4, -0.6)
             axes.set(title=structure, xlabel=f"{definition(metric).title} minus that of {baseline}")
 
-    return _svg(draw, (2 + 3 * len(structures), 1 + 0.45 * len(others)), f"Paired differences of {metric}")
+    return as_svg(draw, (2 + 3 * len(structures), 1 + 0.45 * len(others)), f"Paired differences of {metric}")
 
 
 def rank_shares(ranking: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> str:
@@ -91,26 +88,11 @@ def rank_shares(ranking: Sequence[Mapping[str, Any]], methods: Sequence[str]) ->
                     color=COLORS[x % len(COLORS)], alpha=0.7, linewidths=0,
                 )  # fmt: skip
             axes.set_xticks(range(len(methods)), methods, rotation=60, ha="right")
-            axes.set_ylim(len(methods) + 0.6, 0.4)
+            # A blob of all samples has a radius of 8 points: more than a third of a step.
+            axes.set(xlim=(-0.8, len(methods) - 0.2), ylim=(len(methods) + 0.6, 0.4))
             axes.set(title=f"{one['structure']}\n{one['order'].replace('_', ' ')}, tau {one['tau']:.2f}", ylabel="rank")
 
-    return _svg(draw, (1 + 2.1 * len(ranking), 3.6), "Rank stability")
-
-
-def gradient_triangles() -> str:
-    """Gradient field of one voxel over the softmax triangle: a rectified map and one that is not (Figs. 2 and 4)."""
-    from regionwise.diagnostics import draw_triangle, negative_components
-
-    # A voxel of class 0 that is near class 1 and far from class 2.
-    maps = {"RRW: z = (-0.5, 1, 1)": np.array([-0.5, 1, 1]), "Boundary: z = (-2, 2, 9) mm": np.array([-2.0, 2, 9])}
-
-    def draw(figure: Figure) -> None:
-        for axes, (title, values) in zip(figure.subplots(1, 2), maps.items(), strict=True):
-            draw_triangle(axes, values, ["true class", "near", "far"])
-            count = int(negative_components(values))
-            axes.set_title(f"{title}\n{count} negative component{'s' if count > 1 else ''} at p = 1/3")
-
-    return _svg(draw, (7, 3.4), "Gradient fields")
+    return as_svg(draw, (1 + 2.1 * len(ranking), 3.6), "Rank stability")
 
 
 def _case_means(rows: Rows, method: str, structure: str, metric: str) -> dict[str, float]:
@@ -119,16 +101,3 @@ def _case_means(rows: Rows, method: str, structure: str, metric: str) -> dict[st
         if row["method"] == method and row["structure"] == structure and row[metric]:
             values.setdefault(row["case"], []).append(float(row[metric]))
     return {case: float(np.mean(own)) for case, own in values.items()}
-
-
-def _svg(draw: Any, size: tuple[float, float], description: str) -> str:
-    """Return a figure as SVG text that is the same for the same data, with ids of its own in a page."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    prefix = f"g{zlib.crc32(description.encode() + file.getvalue().encode()):x}-"
-    text = re.sub(r"<metadata>.*?</metadata>", "", file.getvalue(), flags=re.DOTALL)
-    text = re.sub(r'\bid="', f'id="{prefix}', text)
-    return re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}", text)

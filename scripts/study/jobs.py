@@ -1,24 +1,19 @@
-"""The computing jobs of a study: prepare a dataset, train a cell, evaluate a cell."""
+"""Two computing jobs of a study: prepare a dataset, train a cell."""
 
 import csv
 import fcntl
 import io
 import os
-import shutil
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import record
-from regionwise.evaluation.cases_csv import read_rows
-from regionwise.files import atomic_path, content_digest, read_json, write_json, write_text
-from table import as_words
-
-ROOT = Path(__file__).resolve().parents[2]
-Spec = Mapping[str, Any]
+from cells import as_words
+from command import ROOT, Spec, bundle_command, bundle_configs, read_prepared
+from regionwise.files import content_digest, read_json, write_json, write_text
 
 
 def prepare(out: Path, dataset: str, fold: int, data: str, spec: Spec) -> None:
@@ -41,7 +36,7 @@ def prepare(out: Path, dataset: str, fold: int, data: str, spec: Spec) -> None:
             given = spec["scans"]
             phantom(given["reader"], str(scans / part), given["subjects"], seed, given["size"], "small")
     parser = ConfigParser()
-    parser.read_config(_configs(spec["bundle"], "train"))
+    parser.read_config(bundle_configs(spec["bundle"], "train"))
     given = {"bundle_root": str(ROOT / "bundles" / spec["bundle"]), "dataset_dir": str(scans), "seed": 0}
     overrides = {**given, "cache_dir": str(place / "cache"), **spec["settings"], **spec["split"]}
     for name, value in overrides.items():
@@ -74,7 +69,7 @@ def train(out: Path, dataset: str, fold: int, data: str, cell: str, spec: Spec) 
     Raises:
         InputError: If the training fails; the message is its last line.
     """
-    folder, prepared = out / "cells" / cell, _prepared(out, dataset, fold)
+    folder, prepared = out / "cells" / cell, read_prepared(out, dataset, fold)
     run = folder / "runs" / _short({**spec, "data": prepared["data_sha256"]})
     given = {
         "dataset_dir": data or prepared["scans"],
@@ -84,7 +79,7 @@ def train(out: Path, dataset: str, fold: int, data: str, cell: str, spec: Spec) 
         "fold": 0,
         "resume": True,
     }
-    command = _bundle_command("training", spec["bundle"], "train", {**given, **spec["overrides"]})
+    command = bundle_command("training", spec["bundle"], "train", {**given, **spec["overrides"]})
     with _one_process(run) as lock:
         finished = run / "finished.json"
         if not finished.is_file():
@@ -100,44 +95,6 @@ def train(out: Path, dataset: str, fold: int, data: str, cell: str, spec: Spec) 
     })  # fmt: skip
 
 
-def evaluate(out: Path, dataset: str, fold: int, data: str, cell: str, spec: Spec) -> None:
-    """Predict and measure the held-out cases of a cell; writes ``evaluation/`` and its record ``evaluation.json``.
-
-    Raises:
-        InputError: If it fails; the message is its last line.
-    """
-    folder, prepared = out / "cells" / cell, _prepared(out, dataset, fold)
-    trained = read_json(folder / "train.json")
-    weights = Path(trained["weights"])
-    given = {
-        "dataset_dir": data or prepared["scans"],
-        "output_dir": str(folder / "evaluation"),
-        "checkpoint": str(weights),
-        "args_file": str(weights.parent / "network.json"),
-        "split": str(out / "data" / dataset / f"fold{fold}" / "split.json"),
-        "fold": 0,
-    }
-    if "test" in spec:
-        given |= {"dataset_dir": str(Path(given["dataset_dir"]) / spec["test"]), "section": "all"}
-        del given["split"], given["fold"]
-    command = _bundle_command("evaluating", spec["bundle"], "evaluate", {**given, **spec["overrides"]})
-    cost = record.run(command, folder / "evaluate.log")
-    if "test" in spec:
-        write_submission(folder / "evaluation")
-    write_json(folder / "evaluation.json", {"cell": cell, "command": command, "cost": cost})
-
-
-def write_submission(evaluation: Path) -> None:
-    """Copy ACDC's predictions under the names that its server takes, such as ``patient101_ED.nii.gz``.
-
-    Writes ``submission/`` beside ``predictions/``.
-    """
-    phases = {str(row["case"]): str(row["group"]) for row in read_rows(evaluation / "cases.csv")}
-    for case, phase in phases.items():
-        with atomic_path(evaluation / "submission" / f"{case.partition('_')[0]}_{phase}.nii.gz") as temporary:
-            shutil.copyfile(evaluation / "predictions" / f"{case}.nii.gz", temporary)
-
-
 def progress(out: Path) -> str:
     """Return the number of finished cells and, from what they took, the time left with one job at a time."""
     planned = read_json(out / "study.json")["cells"]
@@ -150,22 +107,6 @@ def progress(out: Path) -> str:
     mean_s = sum(costs) / max(len(costs), 1)
     time_left = f"; about {left * mean_s / 60:.0f} minutes left with one job at a time" if costs and left else ""
     return f"{len(costs)} of {len(planned)} cells are finished{time_left}"
-
-
-def _bundle_command(run_id: str, bundle: str, config: str, overrides: Mapping[str, Any]) -> list[str]:
-    root = ROOT / "bundles" / bundle
-    command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", *_configs(bundle, config)]
-    for name, value in {"bundle_root": str(root), **overrides}.items():
-        command += [f"--{name}", value if isinstance(value, str) else repr(value)]
-    return command
-
-
-def _configs(bundle: str, name: str) -> list[str]:
-    return [str(ROOT / "bundles" / bundle / "configs" / f"{name}.json")]
-
-
-def _prepared(out: Path, dataset: str, fold: int) -> Mapping[str, Any]:
-    return read_json(out / "data" / dataset / f"fold{fold}" / "prepared.json")
 
 
 def _short(spec: Any) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,6 +81,19 @@ def to_html(title: str, parts: Sequence[Part]) -> str:
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{body}</body></html>\n'
 
 
+def spans(text: str) -> list[tuple[str, str]]:
+    """Pieces of a text, in order: ("strong", what stands between ``**``), ("code", between backticks), or ("", text).
+
+    Examples:
+        >>> spans("a **b** `c*d`")
+        [('', 'a '), ('strong', 'b'), ('', ' '), ('code', 'c*d')]
+    """
+    found = []
+    for strong, code, plain in re.findall(r"\*\*(.+?)\*\*|`(.+?)`|((?:(?!\*\*.+?\*\*|`.+?`).)+)", text, re.DOTALL):
+        found.append(("strong", strong) if strong else ("code", code) if code else ("", plain))
+    return found
+
+
 def _markdown(part: Part) -> str:
     match part:
         case Heading():
@@ -116,11 +130,8 @@ def _html(part: Part) -> str:
 
 
 def _inline(text: str) -> str:
-    """Escape text; what stands between pairs of ``**`` is bold, between backticks code."""
-    for mark, tag in (("**", "strong"), ("`", "code")):
-        pieces = (html.escape(text, quote=False) if mark == "**" else text).split(mark)
-        text = "".join(piece if i % 2 == 0 else f"<{tag}>{piece}</{tag}>" for i, piece in enumerate(pieces))
-    return text
+    pieces = ((kind, html.escape(piece, quote=False)) for kind, piece in spans(text))
+    return "".join(f"<{kind}>{piece}</{kind}>" if kind else piece for kind, piece in pieces)
 
 
 def _inlined(part: Picture) -> str:

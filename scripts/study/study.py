@@ -1,7 +1,6 @@
 #!/usr/bin/env python
 """The jobs of a study, one command each; `Snakefile` calls them, and so can a person.
 
-python scripts/study/study.py resolve PRESET --out OUT [--data DIR]     the table as JSON, without computing
 python scripts/study/study.py check --out OUT                           losses, settings, folders
 python scripts/study/study.py prepare|train|evaluate --out OUT ...      as the workflow calls them
 """
@@ -21,7 +20,7 @@ from regionwise.errors import InputError  # noqa: E402  (the path is set above)
 def main(words: Sequence[str] | None = None) -> int:
     """Run one job; bad input is one line on stderr and status 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("job", choices=("check", "prepare", "train", "evaluate", "compare", "report"))
+    parser.add_argument("job", choices=("check", "prepare", "train", "evaluate", "compare", "report", "unfinished"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", default="")
     parser.add_argument("--dataset", default="")
@@ -54,17 +53,22 @@ def _run(given: argparse.Namespace) -> None:
         from page import report
 
         report(given.out.resolve())
+    elif given.job == "unfinished":
+        from runs import unfinished
+
+        print("\n".join(unfinished(given.out.resolve())))
     elif given.job == "check":
         from check import check
 
         check(given.out.resolve())
     else:
-        import jobs
+        from evaluation import evaluate
+        from jobs import progress, train
 
-        job = jobs.train if given.job == "train" else jobs.evaluate
+        job = train if given.job == "train" else evaluate
         job(given.out.resolve(), given.dataset, given.fold, given.data, given.cell, given.spec)
         if given.job == "evaluate":
-            print(jobs.progress(given.out), flush=True)
+            print(progress(given.out), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """The declared table of a study: cells of dataset x fold x method x seed, checked and resolved (no computation)."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cells import Cell, Study, slug
 from regionwise import __version__
 from regionwise.errors import InputError, did_you_mean
 
@@ -26,100 +25,29 @@ _PRESET_KEYS = {
 _DATASET_KEYS = {"split", "test", "settings", "evaluation"}
 _METHOD_KEYS = {"loss", "settings"}
 _METRICS = ("dice", "hd_mm", "hd95_mm")
+# What an evaluation measures; a change of it makes the evaluations of finished trainings again.
+_MEASURES = ["cases", "stripes"]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One training and its evaluation.
+class _Dataset:
+    """A dataset of a preset: what all its cells share.
 
     Attributes:
-        dataset: Name of the dataset.
-        fold: Index of the validation fold, 0 for a split without folds.
-        method: Name of the method in tables, such as ``rrw:annealed``.
-        seed: Seed of the training.
-        training: What the training depends on: bundle, overrides, version of the package.
-        evaluation: What the evaluation depends on.
+        bundle: Name of the bundle.
+        scans: Reader, number and size of the synthetic scans; empty for real ones.
+        split: How the cases are split, with all folds to train.
+        test: Folder whose cases are evaluated in place of the held-out ones, as ``{"test": folder}``; or empty.
+        settings: Overrides of the training.
+        evaluation: Overrides of the evaluation.
     """
 
-    dataset: str
-    fold: int
-    method: str
-    seed: int
-    training: Mapping[str, Any]
+    bundle: str
+    scans: Mapping[str, Any]
+    split: Mapping[str, Any]
+    test: Mapping[str, str]
+    settings: Mapping[str, Any]
     evaluation: Mapping[str, Any]
-
-    @property
-    def folder(self) -> str:
-        """Folder of the cell below ``cells/``."""
-        return f"{self.dataset}/fold{self.fold}/{slug(self.method)}/seed{self.seed}"
-
-
-@dataclass(frozen=True)
-class Study:
-    """A resolved preset.
-
-    Attributes:
-        preset: Its name.
-        data: ``phantom``, a folder, or "" where none was given.
-        datasets: For each dataset and fold, what its preparation depends on; the key is ``<dataset>/fold<n>``.
-        cells: All cells, by folder.
-        baseline: Method that the others are compared with.
-        readers: Name of the reader of each dataset.
-        metrics: Metrics to compare.
-        margins: Equivalence margin per metric, where it is not the default.
-        note: What a reader of the page is to know of the preset.
-    """
-
-    preset: str
-    data: str
-    datasets: Mapping[str, Mapping[str, Any]]
-    cells: Mapping[str, Cell]
-    readers: Mapping[str, str]
-    baseline: str
-    metrics: Sequence[str]
-    margins: Mapping[str, float]
-    note: str = ""
-
-    @property
-    def dataset_names(self) -> list[str]:
-        """Names of the datasets, in the order of the table."""
-        return list(dict.fromkeys(cell.dataset for cell in self.cells.values()))
-
-    def of(self, dataset: str) -> list[Cell]:
-        """Return the cells of a dataset."""
-        return [cell for cell in self.cells.values() if cell.dataset == dataset]
-
-
-def as_record(study: Study) -> dict[str, Any]:
-    """Study as JSON: what the jobs that look at all cells need."""
-    cells = {
-        folder: {
-            "dataset": cell.dataset,
-            "fold": cell.fold,
-            "method": cell.method,
-            "seed": cell.seed,
-            "loss": cell.training["overrides"]["loss"],
-        }
-        for folder, cell in study.cells.items()
-    }
-    keys = ("preset", "data", "readers", "baseline", "metrics", "margins", "note")
-    settings = {key.partition("/")[0]: spec["settings"] for key, spec in study.datasets.items()}
-    return {**{key: getattr(study, key) for key in keys}, "settings": settings, "cells": cells}
-
-
-def slug(method: str) -> str:
-    """Folder name of a method.
-
-    Examples:
-        >>> slug("boundary+dice:gradual")
-        'boundary+dice-gradual'
-    """
-    return re.sub(r"[^A-Za-z0-9.+_=-]", "-", method)
-
-
-def as_words(spec: Mapping[str, Any]) -> str:
-    """Return JSON that is equal for equal content: what Snakemake compares between two calls."""
-    return json.dumps(spec, sort_keys=True)
 
 
 def resolve(table: Any, preset: str, data: str = "") -> Study:
@@ -149,43 +77,27 @@ def resolve(table: Any, preset: str, data: str = "") -> Study:
         raise InputError(f"Unknown baseline '{baseline}' of preset '{preset}'; {did_you_mean(baseline, methods)}")
     preparations: dict[str, Mapping[str, Any]] = {}
     cells: dict[str, Cell] = {}
-    for dataset, own in datasets.items():
-        if dataset not in known:
-            raise InputError(f"Unknown dataset '{dataset}' of preset '{preset}'; {did_you_mean(dataset, known)}")
-        own = _mapping(own, f"dataset '{dataset}' of preset '{preset}'")
-        _check_keys(own, _DATASET_KEYS, f"dataset '{dataset}' of preset '{preset}'")
-        layers, toy = [given, own], {}
-        if data == PHANTOM:
-            phantom = _mapping(table.get("phantom"), "'phantom' of the study table")
-            toy = {"split": {}, **_mapping(phantom.get(dataset, {}), f"phantom '{dataset}'")}
-            # The toy's size wins over a preset meant for real data, and a preset of phantoms over the toy's.
-            layers = [phantom.get("all", {}), toy, *layers] if "data" in given else [*layers, phantom["all"], toy]
-        split = {**own.get("split", {}), **toy.get("split", {})}
-        if toy and split.get("folds", 0) > toy["subjects"]:
-            split["folds"] = toy["subjects"]
-        # A folder of the dataset whose cases are evaluated in place of the held-out ones.
-        test = {"test": own["test"]} if "test" in own else {}
-        bundle = known[dataset]["bundle"]
-        scans = {"reader": known[dataset]["reader"], "subjects": toy["subjects"], "size": toy["size"]} if toy else {}
-        shared = {"bundle": bundle, "package": __version__}
-        settings, evaluation = _merged(layers, "settings"), _merged(layers, "evaluation")
-        for fold in _folds(split):
-            spec = {"scans": scans, "split": {**split, "fold": fold} if split else {}, "settings": settings}
-            preparations[f"{dataset}/fold{fold}"] = {**shared, **test, **spec}
+    for name, own in datasets.items():
+        if name not in known:
+            raise InputError(f"Unknown dataset '{name}' of preset '{preset}'; {did_you_mean(name, known)}")
+        dataset = _dataset(table, preset, name, _mapping(own, f"dataset '{name}' of preset '{preset}'"), data)
+        shared = {"bundle": dataset.bundle, "package": __version__}
+        for fold in _folds(dataset.split):
+            split = {**dataset.split, "fold": fold} if dataset.split else {}
+            spec = {"scans": dataset.scans, "split": split, "settings": dataset.settings}
+            preparations[f"{name}/fold{fold}"] = {**shared, **dataset.test, **spec}
+            evaluation = {**shared, **dataset.test, "overrides": dataset.evaluation, "measures": _MEASURES}
             for method, (loss, more) in methods.items():
                 for seed in seeds:
-                    overrides = {**settings, **more, "loss": loss, "seed": seed}
-                    cell = Cell(
-                        dataset, fold, method, seed,
-                        {**shared, "overrides": overrides}, {**shared, **test, "overrides": evaluation},
-                    )  # fmt: skip
+                    overrides = {**dataset.settings, **more, "loss": loss, "seed": seed}
+                    cell = Cell(name, fold, method, seed, {**shared, "overrides": overrides}, evaluation)
                     if cell.folder in cells:
                         raise InputError(f"two cells of preset '{preset}' have the name {cell.folder}; rename a loss")
                     cells[cell.folder] = cell
     if not cells:
         raise InputError(f"preset '{preset}' has no datasets")
     metrics = list(given.get("metrics", _METRICS))
-    readers = {dataset: known[dataset]["reader"] for dataset in datasets}
+    readers = {name: known[name]["reader"] for name in datasets}
     return Study(
         preset, data, preparations, cells, readers, baseline, metrics, given.get("margins", {}), given.get("note", "")
     )
@@ -209,6 +121,29 @@ def dataset_dir(study: Study, dataset: str) -> str:
         hint = f"; --data is to hold a folder for each of {', '.join(study.dataset_names)}" if several else ""
         raise InputError(f"expected a folder with the dataset {dataset} at {folder}, not found{hint}")
     return str(folder.resolve())
+
+
+def _dataset(table: Mapping[str, Any], preset: str, name: str, own: Mapping[str, Any], data: str) -> _Dataset:
+    _check_keys(own, _DATASET_KEYS, f"dataset '{name}' of preset '{preset}'")
+    given, known = table["presets"][preset], table["datasets"][name]
+    layers, toy = [given, own], {}
+    if data == PHANTOM:
+        phantom = _mapping(table.get("phantom"), "'phantom' of the study table")
+        toy = {"split": {}, **_mapping(phantom.get(name), f"phantom '{name}'")}
+        # The toy's size wins over a preset meant for real data, and a preset of phantoms over the toy's.
+        every = phantom.get("all", {})
+        layers = [every, toy, *layers] if "data" in given else [*layers, every, toy]
+    split = {**own.get("split", {}), **toy.get("split", {})}
+    if toy and split.get("folds", 0) > toy["subjects"]:
+        split["folds"] = toy["subjects"]
+    return _Dataset(
+        bundle=known["bundle"],
+        scans={"reader": known["reader"], "subjects": toy["subjects"], "size": toy["size"]} if toy else {},
+        split=split,
+        test={"test": own["test"]} if "test" in own else {},
+        settings=_merged(layers, "settings"),
+        evaluation=_merged(layers, "evaluation"),
+    )
 
 
 def _methods(given: Any, preset: str) -> dict[str, tuple[str, Mapping[str, Any]]]:

@@ -43,9 +43,7 @@ def draw_worst(names: Sequence[str], predictions: Mapping[str, Mapping[str, Path
             labels = {title: np.asarray(read_labels(file).array) for title, file in files.items()}
             image = cases[name]["image"]
             scan = np.asarray(read_header(image if isinstance(image, str) else image[0]).dataobj)
-            axis = int(np.argmin(scan.shape[:3]))
-            across = tuple(other for other in range(3) if other != axis)
-            k = int(np.count_nonzero(labels["reference"], axis=across).argmax())
+            axis, k = fullest_slice(labels["reference"])
             for axes, title in zip(line, columns, strict=True):
                 _draw(axes, np.take(scan, k, axis).T, np.take(labels[title], k, axis).T)
                 if axes.get_subplotspec().is_first_row():
@@ -54,6 +52,13 @@ def draw_worst(names: Sequence[str], predictions: Mapping[str, Mapping[str, Path
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
     return file.getvalue()
+
+
+def fullest_slice(labels: np.ndarray) -> tuple[int, int]:
+    """Axis with the fewest slices of a 3-D label array, and the slice across it with most labeled voxels."""
+    axis = int(np.argmin(labels.shape))
+    across = tuple(other for other in range(3) if other != axis)
+    return axis, int(np.count_nonzero(labels, axis=across).argmax())
 
 
 def _draw(axes: matplotlib.axes.Axes, scan: np.ndarray, labels: np.ndarray) -> None:

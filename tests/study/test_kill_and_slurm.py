@@ -9,64 +9,11 @@ import time
 
 import pytest
 
-from .conftest import ROOT, STUDY
+from .conftest import STUDY, finish
 
 pytestmark = pytest.mark.slow
 
-TABLE = """
-datasets:
-  hippocampus: {bundle: hippocampus_rrw, reader: msd}
-phantom:
-  hippocampus: {subjects: 4, size: 40, split: {folds: 2}}
-  all:
-    settings:
-      epochs: 3
-      iterations_per_epoch: 2
-      val_interval: 1
-      batch_size: 2
-      patch_size: [16, 16, 16]
-      filters: [4, 8, 8, 8]
-      num_workers: 0
-      amp: false
-      device: cpu
-      on_collapse: warn
-      "train#trainer#compile": false
-    evaluation: {num_workers: 0, amp: false, device: cpu, tta: false}
-presets:
-  toy:
-    data: phantom
-    datasets: {hippocampus: {}}
-    losses: [rrw, LOSS]
-    seeds: [0]
-    metrics: [dice]
-"""
 TABLES = ("table.csv", "table.md", "statistics.csv", "ranks.csv", "variance.csv", "cases.csv", "curves.csv")
-
-
-@pytest.fixture
-def study(snakemake, tmp_path):
-    """Return a function that starts the script on the toy study, in a folder of ``tmp_path``."""
-
-    def start(out, *options, loss="dice", comment="", **environment):
-        table = tmp_path / "study.yaml"
-        table.write_text(comment + TABLE.replace("LOSS", loss))
-        command = ["bash", str(ROOT / "scripts" / "study.sh"), "toy", "--out", str(tmp_path / out), *options]
-        given = {
-            "STUDY_PYTHON": sys.executable, "STUDY_SNAKEMAKE": snakemake, "STUDY_TABLE": str(table),
-            "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
-        return subprocess.Popen(
-            command, env={**os.environ, **given, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True,
-        )  # fmt: skip
-
-    return start
-
-
-def finished(process):
-    out, _ = process.communicate(timeout=900)
-    assert process.returncode == 0, out
-    return out
 
 
 def tables(folder):
@@ -78,7 +25,7 @@ def cell(folder, method):
 
 
 def test_a_killed_study_goes_on_and_a_finished_one_does_nothing(study, tmp_path):
-    finished(study("whole"))
+    finish(study("whole"))
     killed = study("killed")
     runs = tmp_path / "killed" / "cells" / "hippocampus" / "fold0"
     while not list(runs.glob("*/seed0/runs/*/last.pt")):
@@ -87,7 +34,7 @@ def test_a_killed_study_goes_on_and_a_finished_one_does_nothing(study, tmp_path)
     # The script, the workflow and the training: all processes of the session, as a power cut would.
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    finished(study("killed"))
+    finish(study("killed"))
     assert tables(tmp_path / "killed") == tables(tmp_path / "whole")
     costs = [json.loads(cell(tmp_path / "killed", method).read_text())["cost"] for method in ("rrw", "dice")]
     assert any(cost["resumed"] for cost in costs)
@@ -98,10 +45,10 @@ def test_a_killed_study_goes_on_and_a_finished_one_does_nothing(study, tmp_path)
     assert "<script" not in (tmp_path / "whole" / "report.html").read_text()
 
     before = {method: cell(tmp_path / "whole", method).stat().st_mtime_ns for method in ("rrw", "dice")}
-    assert "Nothing to be done" in finished(study("whole"))
-    assert "Nothing to be done" in finished(study("whole", comment="# a comment"))
+    assert "Nothing to be done" in finish(study("whole"))
+    assert "Nothing to be done" in finish(study("whole", comment="# a comment"))
     assert before == {method: cell(tmp_path / "whole", method).stat().st_mtime_ns for method in ("rrw", "dice")}
-    finished(study("whole", loss="{dice: {loss: focal}}"))
+    finish(study("whole", loss="{dice: {loss: focal}}"))
     assert before["rrw"] == cell(tmp_path / "whole", "rrw").stat().st_mtime_ns
     assert json.loads(cell(tmp_path / "whole", "dice").read_text())["spec"]["overrides"]["loss"] == "focal"
 
@@ -125,7 +72,7 @@ def test_an_unknown_loss_is_one_line_before_any_training(study, tmp_path):
 def test_the_slurm_profile_runs_on_a_stand_in(study, tmp_path):
     fake = tmp_path / "slurm"
     subprocess.run([sys.executable, STUDY / "fake_slurm.py", fake], check=True)
-    finished(
+    finish(
         study(
             "cluster", "--profile", "slurm", "--jobs", "2",
             PATH=f"{fake}:{os.environ['PATH']}", STUDY_SNAKEMAKE_OPTIONS="--slurm-init-seconds-before-status-checks 1",

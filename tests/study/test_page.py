@@ -4,16 +4,18 @@ import shutil
 import page
 import pytest
 import record
-import results
+import runs
+from evaluation import measure_stripes
 from paper import protocol_differences
 from regionwise.datasets import read_cases
 from regionwise.errors import InputError
 from regionwise.files import write_json
+from regionwise.nifti import read_labels, write_volume
 from regionwise.phantoms.write import phantom
-from render import Items, Table, Text, to_html, to_markdown
 from results import compare, read_table
 
 METHODS = {"rrw": 0.9, "dice": 0.8}
+COST = {"wall_s": 60.0, "cpu_s": 50.0, "peak_memory_gib": 0.5, "energy_j": None}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,8 @@ def finished(tmp_path_factory):
     scans = out / "scans"
     phantom("msd", str(scans), 8, 0, 40, "small")
     cases = read_cases("msd", scans)
-    write_json(out / "data" / "hippocampus" / "fold0" / "prepared.json", {"scans": str(scans)})
+    listed = {"val": {case["case_id"]: [] for case in cases}}
+    write_json(out / "data" / "hippocampus" / "fold0" / "prepared.json", {"scans": str(scans), "cases": listed})
     groups = "".join(f"{case['case_id']},{case['subject_id']}\n" for case in cases)
     (out / "data" / "hippocampus" / "fold0" / "groups.csv").write_text("case,patient\n" + groups)
     cells = {}
@@ -32,9 +35,14 @@ def finished(tmp_path_factory):
             folder = f"hippocampus/fold0/{method}/seed{seed}"
             cells[folder] = {"dataset": "hippocampus", "fold": 0, "method": method, "seed": seed, "loss": method}
             _finish(out / "cells" / folder, cases, dice + 0.01 * seed, method)
+            if folder.endswith("dice/seed1"):
+                _stripe(out / "cells" / folder / "evaluation" / "predictions")
+            stripes = measure_stripes(out / "cells" / folder / "evaluation" / "predictions", "msd", str(scans))
+            write_json(out / "cells" / folder / "evaluation.json", {"cost": COST, "stripes": stripes})
     study = {
         "preset": "hippocampus", "data": "/data", "readers": {"hippocampus": "msd"}, "baseline": "rrw",
-        "metrics": ["dice"], "margins": {}, "note": "", "settings": {"hippocampus": {"epochs": 100}}, "cells": cells,
+        "metrics": ["dice"], "margins": {}, "note": "", "tests": {}, "settings": {"hippocampus": {"epochs": 100}},
+        "cells": cells,
     }  # fmt: skip
     write_json(out / "study.json", study)
     return out
@@ -48,16 +56,24 @@ def _finish(cell, cases, dice, method):
         (cell / "evaluation" / "predictions").mkdir(parents=True, exist_ok=True)
         shutil.copy(case["label"], cell / "evaluation" / "predictions" / f"{case['case_id']}.nii.gz")
     (cell / "evaluation" / "cases.csv").write_text("\n".join(rows) + "\n")
-    cost = {"wall_s": 60.0, "cpu_s": 50.0, "peak_memory_gib": 0.5, "energy_j": None, "resumed": method == "dice"}
     command = ["/bin/python", "-m", "monai.bundle", "--bundle_root", "/here/bundles/b_rrw", "--dataset_dir", "/data"]
     write_json(cell / "train.json", {
-        "weights": str(cell / "runs" / "model_last.pt"), "cost": cost, "spec": {"bundle": "b_rrw"},
+        "weights": str(cell / "runs" / "model_last.pt"), "spec": {"bundle": "b_rrw"},
+        "cost": {**COST, "resumed": method == "dice"},
         "command": [*command, "--output_dir", f"{cell}/runs/x", "--filters", "[8, 16]"],
         "versions": record.versions(), "machine": record.machine(),
         "package_sha256": "a" * 64, "data_sha256": "b" * 64,
         "collapses": ["warning: the training has collapsed: class 0"] if method == "dice" else [],
     })  # fmt: skip
-    write_json(cell / "evaluation.json", {"cost": cost})
+
+
+def _stripe(predictions):
+    """Take every second column along axis 1 out of all predictions."""
+    for file in predictions.iterdir():
+        volume = read_labels(file)
+        labels = volume.array.copy()
+        labels[:, ::2] = 0
+        write_volume(file, labels, volume.affine)
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +92,44 @@ def test_tables_hold_every_case_of_every_cell(written):
     assert {one["claim"] for one in comparison["comparisons"]} == {"supported: worse"}
     variance = [one for one in comparison["variance"] if one["method"] == "rrw"]
     assert variance[0]["seed"] == pytest.approx(0.01 / 2**0.5)  # of two values 0.01 apart
-    assert [row["kind"] for row in read_table(folder / "failures.csv")] == ["collapse", "collapse"]
+    found = [(row["seed"], row["kind"]) for row in read_table(folder / "failures.csv")]
+    assert found == [("0", "collapse"), ("1", "collapse"), ("1", "stripes")]
     assert [row["resumed"] for row in read_table(folder / "cost.csv")] == ["no", "no", "yes", "yes"]
 
 
 def test_page_says_what_the_data_support(written):
     text = (written / "report.md").read_text()
     assert "- `rrw` is as good as `dice` or better: **supported** (anterior -0.100 [-0.1" in text
-    assert ", supported: worse" in text and "- hippocampus: epochs 100; else as the bundle is released" in text
+    assert ", supported: worse" in text and "- hippocampus: epochs 100\n" in text
     assert "Same protocol? No: hippocampus is not in the paper." in text
     assert "`dice`, seed 0: collapse - warning: the training has collapsed" in text
-    for name in ("hippocampus_cdf.svg", "hippocampus_worst.png", "hippocampus_ranks.svg", "gradients.svg"):
+    names = ("cdf.svg", "worst.png", "ranks.svg", "gradients.svg")
+    for name in ("gradients.svg", *(f"hippocampus_{name}" for name in names)):
         assert f"(figures/{name})" in text and (written / "figures" / name).stat().st_size > 1000
-    assert r"\begin{tabular}" in (written / "report.tex").read_text()
+
+
+def test_page_tells_of_stripes_with_the_threshold(written):
+    text = (written / "report.md").read_text()
+    (line,) = (line for line in text.splitlines() if "stripes - " in line)
+    assert line.startswith("- `dice`, seed 1: stripes - ")
+    assert " along axis 1 come back one voxel later (references: " in line and line.endswith("striped cases: 8 of 8")
+    assert "exceeds twice the references' by more than 0.1; `stripes.csv` has every case." in text
+    rows = read_table(written / "results" / "hippocampus" / "stripes.csv")
+    assert len(rows) == 2 * 2 * 8
+    assert {(row["method"], row["seed"]) for row in rows if row["striped"] == "yes"} == {("dice", "1")}
+
+
+def test_a_structure_that_is_never_predicted_is_listed(finished, tmp_path):
+    out = tmp_path / "study"
+    shutil.copytree(finished, out)
+    path = out / "cells" / "hippocampus" / "fold0" / "rrw" / "seed0" / "evaluation" / "cases.csv"
+    lines = path.read_text().splitlines()
+    lines = [",".join([*line.split(",")[:2], "FN", "0"]) if ",posterior," in line else line for line in lines]
+    path.write_text("\n".join(lines) + "\n")
+    compare(out, "hippocampus")
+    first = read_table(out / "results" / "hippocampus" / "failures.csv")[0]
+    assert (first["kind"], first["method"], first["seed"]) == ("never predicted", "rrw", "0")
+    assert first["line"] == "posterior is in 8 of 8 references and in no prediction"
 
 
 def test_page_is_one_file_that_opens_offline(written):
@@ -98,7 +139,7 @@ def test_page_is_one_file_that_opens_offline(written):
 
 
 def test_page_names_no_folder_of_the_machine(written):
-    for name in ("report.md", "report.html"):
+    for name in ("report.md", "report.html", "report.tex"):
         text = (written / name).read_text()
         assert str(written) not in text and "/here" not in text and "/data " not in text
     shown = (written / "report.md").read_text()
@@ -147,11 +188,10 @@ def test_protocol_is_the_papers_only_without_changes():
     assert "the scans are synthetic" in protocol_differences(study | {"data": "phantom"}, "acdc")
 
 
-def test_parts_as_markdown_and_html():
-    parts = [Text("a **b** `c<d`"), Items(["x"]), Table(["h", "i"], [["1|2", "**3**"]])]
-    assert "| 1\\|2 | **3** |" in to_markdown("t", parts)
-    shown = to_html("t", parts)
-    assert "a <strong>b</strong> <code>c&lt;d</code>" in shown and "<td><strong>3</strong></td>" in shown
+def test_settings_that_all_datasets_share_are_said_once():
+    shared = page._shared_first({"acdc": {"epochs": 8, "amp": None}, "kits": {"amp": None, "epochs": 8, "size": 4}})
+    assert shared == {"all": {"epochs": 8, "amp": None}, "acdc": {}, "kits": {"size": 4}}
+    assert page._shared_first({"acdc": {"epochs": 8}, "kits": {}}) == {"all": {}, "acdc": {"epochs": 8}, "kits": {}}
 
 
 def test_a_failed_command_is_one_line(tmp_path):
@@ -170,6 +210,6 @@ def test_curves_are_read_from_tensorboard(tmp_path):
         with SummaryWriter(str(tmp_path)) as writer:
             for epoch in (first, first + 1):
                 writer.add_scalar("val_mean_dice", epoch / 10, epoch)
-    curve = results.validation_curve(tmp_path)
+    curve = runs.validation_curve(tmp_path)
     assert [epoch for epoch, _ in curve] == [1, 2, 3]
     assert [dice for _, dice in curve] == pytest.approx([0.1, 0.2, 0.3])

@@ -1,8 +1,9 @@
 import json
 
 import pytest
+from cells import as_record, as_words, slug
 from regionwise.errors import InputError
-from table import as_record, as_words, dataset_dir, resolve, slug
+from table import dataset_dir, resolve
 
 
 def test_cells_are_datasets_times_losses_times_seeds(table):
@@ -45,6 +46,7 @@ def test_a_test_folder_is_evaluated_in_place_of_the_held_out_cases(table):
     study = resolve(table, "small", "phantom")
     assert study.cells["acdc/fold0/rrw/seed0"].evaluation["test"] == "testing"
     assert study.datasets["acdc/fold0"]["test"] == "testing"
+    assert as_record(study)["tests"] == {"acdc": "testing"}
     assert study.datasets["acdc/fold0"]["split"]["folds"] == 4  # as many as the phantom has subjects
 
 
