@@ -14,6 +14,8 @@ from regionwise.nifti import read_labels, write_volume
 from regionwise.phantoms.write import phantom
 from results import compare, read_table
 
+from .test_render import check_latex
+
 METHODS = {"rrw": 0.9, "dice": 0.8}
 COST = {"wall_s": 60.0, "cpu_s": 50.0, "peak_memory_gib": 0.5, "energy_j": None}
 
@@ -130,6 +132,15 @@ def test_a_structure_that_is_never_predicted_is_listed(finished, tmp_path):
     first = read_table(out / "results" / "hippocampus" / "failures.csv")[0]
     assert (first["kind"], first["method"], first["seed"]) == ("never predicted", "rrw", "0")
     assert first["line"] == "posterior is in 8 of 8 references and in no prediction"
+
+
+def test_latex_holds_the_same_tables(written):
+    text, shown = (written / "report.tex").read_text(), (written / "report.md").read_text()
+    check_latex(text)
+    assert text.count(r"\begin{tabular}") == shown.count("| --- |") == 3  # means, comparisons, cost
+    assert r"Same protocol? No: hippocampus is not in the paper." in text
+    assert r"\texttt{dice}, seed 1: stripes - " in text and r"\textbf{supported}" in text
+    assert r"\includegraphics[width=\linewidth]{figures/hippocampus_worst.png}" in text
 
 
 def test_page_is_one_file_that_opens_offline(written):
