@@ -1,11 +1,12 @@
 #!/usr/bin/env python
 """Time this package against what it replaces: one process, rivals interleaved (A B A B), medians and their ratio.
 
-python scripts/benchmarks/benchmark.py [--quick] [--markdown] [--threads N] [--only TEXT]
+python scripts/benchmarks/benchmark.py [--quick] [--markdown] [--threads N] [--cpu_time] [--only TEXT]
 
 The published formulas are transcribed in published.py, beside this file. Peak memory is that of a fresh process doing
 the work once, above what it held before. "others" is how many cores other processes kept busy meanwhile: on two cores,
-a row with more than about 0.1 says little, least of all about work on two threads.
+a row with more than about 0.1 says little, least of all about work on two threads. There --cpu_time with --threads 1
+says more: times of this process alone.
 """
 
 import argparse
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer repeats: a look, not a figure to quote")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument("--threads", type=int, help="threads of torch and edt; 1 is steadier on a busy machine")
+    parser.add_argument("--cpu_time", action="store_true", help="CPU time of this process in place of the clock")
     parser.add_argument("--only", default="", help="only the rows whose work contains this text")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -75,6 +77,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
+    clock = time.process_time if options.cpu_time else time.perf_counter
     print(machine() + "\n")
     separator = " | " if options.markdown else "  "
     head = ["work", "against", "ours, ms (min-max)", "theirs, ms (min-max)", "ratio", "target", "met", "others"]
@@ -87,7 +90,7 @@ def main() -> None:
                 continue
             repeats = (3 if row.slow else 7) if options.quick else (9 if row.slow else 31)
             start, busy = time.perf_counter(), busy_seconds()
-            line = report(row, *interleaved(row.ours, row.theirs, repeats))
+            line = report(row, *interleaved(row.ours, row.theirs, repeats, clock))
             others = (busy_seconds() - busy) / (time.perf_counter() - start)
             print_line([*line, f"{others:.1f}"], separator, options.markdown)
             if row.memory:

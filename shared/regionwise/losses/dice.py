@@ -1,5 +1,7 @@
 """Dice losses with settings for what is summed together and for absent classes."""
 
+from collections.abc import Mapping
+
 import torch
 
 from .overlap import OverlapLoss
@@ -42,6 +44,11 @@ class DiceLoss(OverlapLoss):
         >>> round(DiceLoss(epsilon=2.0)(logits, labels).item(), 3)  # 1 - (6 / 8 + 2 / 4) / 2
         0.375
     """
+
+    @property
+    def wanted(self) -> Mapping[str, bool]:
+        """The overlap alone."""
+        return {"distance": False}
 
     def group_losses(self, sums: OverlapSums) -> torch.Tensor:
         """Compute 1 - Dice of each group."""

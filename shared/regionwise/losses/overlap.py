@@ -61,13 +61,18 @@ class OverlapLoss(LabelLoss):
         self.reduce, self.epsilon = reduce, epsilon
         self.present_only, self.include_background = present_only, include_background
 
+    @property
+    def wanted(self) -> Mapping[str, bool]:
+        """Which sums of soft labels `group_losses` needs beside the sizes, see `overlap_sums`."""
+        return {}
+
     @abstractmethod
     def group_losses(self, sums: OverlapSums) -> torch.Tensor:
         """Compute 1 - overlap of each group from its sums."""
 
     def compute(self, logits: torch.Tensor, prepared: Target) -> torch.Tensor:
         """Compute the loss for a prepared target."""
-        sums = overlap_sums(at_least_float32(logits), prepared)
+        sums = overlap_sums(at_least_float32(logits), prepared, **self.wanted)
         if not self.include_background:
             sums = OverlapSums(*(values[:, 1:] for values in sums))
         axes = REDUCTIONS[self.reduce]

@@ -1,6 +1,7 @@
 """Dice semimetric and Jaccard metric losses: overlap losses that are smallest at p = t, also for soft labels."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 import torch
 
@@ -41,6 +42,11 @@ class SemimetricLoss(OverlapLoss):
         if version not in (1, 2):
             raise InputError(f"expected version 1 or 2 of {type(self).__name__}, found {version}")
         self.version = version
+
+    @property
+    def wanted(self) -> Mapping[str, bool]:
+        """Version 1 needs no overlap."""
+        return {"overlap": self.version == 2}
 
     @abstractmethod
     def parts(self, sums: OverlapSums) -> tuple[torch.Tensor, torch.Tensor]:
