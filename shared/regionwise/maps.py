@@ -101,18 +101,28 @@ def batch_map(
     class_weights: torch.Tensor | None = None,
     backend: str = "auto",
 ) -> torch.Tensor:
-    """`region_wise_map` of each image of a batch of checked labels.
+    """Region-wise maps of a batch: for each image what `region_wise_map` gives, without its checks.
+
+    Distances never cross from one image to the next, and the largest distance of a label is that in its own image.
 
     Args:
-        labels: (B, *spatial), integer type, values from 0 to num_classes - 1; not checked.
-        num_classes: C.
-        kind: as in `region_wise_map`.
-        spacing: voxel size along each spatial axis.
-        class_weights: float32 (C,), or None.
-        backend: as in `region_wise_map`.
+        labels: integers (B, *spatial) from 0 to num_classes - 1, 2-D or 3-D; a value outside gives a wrong map, not an
+            error.
+        num_classes: C, the background included.
+        kind: one of `KINDS`.
+        spacing: voxel size along each spatial axis (mm).
+        class_weights: float32 (C,), the factor of each voxel's label, from `as_class_weights`; None leaves the map.
+        backend: implementation of the distance, see `regionwise.distance.normalized_distance`.
 
     Returns:
-        float32 (B, C, *spatial) on the labels' device.
+        float32 (B, C, *spatial) on the labels' device; no images or no voxels give an empty tensor of that shape.
+
+    Examples:
+        >>> import torch
+        >>> from regionwise.maps import batch_map
+        >>> labels = torch.tensor([[[0, 0, 1, 1]], [[0, 1, 1, 1]]])
+        >>> [[round(value, 2) for value in one] for one in batch_map(labels, 2, "rrw", (1.0, 1.0))[:, 1, 0].tolist()]
+        [[1.0, 1.0, -0.5, -1.0], [1.0, -0.33, -0.67, -1.0]]
     """
     z = _empty((len(labels), num_classes, *labels.shape[1:]), labels.device)
     if kind in SIGNED_POWERS:
@@ -132,17 +142,27 @@ def soft_batch_map(
     class_weights: torch.Tensor | None = None,
     backend: str = "auto",
 ) -> torch.Tensor:
-    """`region_wise_map` of each image of a batch of soft labels: the expected map.
+    """Region-wise maps of a batch of soft labels: the map that is expected if classes are drawn, without its checks.
+
+    `region_wise_map` has the definition. Probabilities of 0 and 1 give the maps of those labels.
 
     Args:
-        probabilities: floating (B, C, *spatial); not checked.
-        kind: as in `region_wise_map`.
-        spacing: voxel size along each spatial axis.
-        class_weights: float32 (C,), or None.
-        backend: as in `region_wise_map`.
+        probabilities: floating (B, C, *spatial), which sum to 1 over C; not checked.
+        kind: one of `KINDS`.
+        spacing: voxel size along each spatial axis (mm).
+        class_weights: float32 (C,), from `as_class_weights`; the expected weighted map, since the weight is drawn with
+            the class. None leaves the map.
+        backend: implementation of the distance, see `regionwise.distance.normalized_distance`.
 
     Returns:
-        float32 (B, C, *spatial) on the labels' device.
+        float32 (B, C, *spatial) on the probabilities' device.
+
+    Examples:
+        >>> import torch
+        >>> from regionwise.maps import soft_batch_map
+        >>> probabilities = torch.tensor([[[[1, 0.75, 0, 0]], [[0, 0.25, 1, 1]]]])
+        >>> soft_batch_map(probabilities, "rrw", (1.0, 1.0))[0, 0, 0].tolist()  # at voxel 1: 0.25 - 0.75 * 0.5
+        [-1.0, -0.125, 1.0, 1.0]
     """
     labels, num_classes = probabilities.argmax(1), probabilities.shape[1]
     weighted = weighted_probabilities(probabilities, class_weights).float()
@@ -155,7 +175,15 @@ def soft_batch_map(
 
 
 def weighted_probabilities(probabilities: torch.Tensor, class_weights: torch.Tensor | None) -> torch.Tensor:
-    """Multiply the probabilities (B, C, *spatial) of soft labels by class weights (C,); None leaves them."""
+    """Soft labels times the weight of each class: w_c y_c.
+
+    Args:
+        probabilities: floating (B, C, *spatial).
+        class_weights: (C,); None leaves the probabilities.
+
+    Returns:
+        Of the shape and type of the probabilities.
+    """
     if class_weights is None:
         return probabilities
     return probabilities * class_weights.to(probabilities).view(-1, *[1] * (probabilities.ndim - 2))
@@ -164,17 +192,23 @@ def weighted_probabilities(probabilities: torch.Tensor, class_weights: torch.Ten
 def true_class_magnitude(
     labels: torch.Tensor, num_classes: int, kind: str, spacing: Sequence[float], backend: str = "auto"
 ) -> torch.Tensor:
-    """Magnitude m >= 0 of a rectified kind, whose map is -m at the voxel's true class and 1 at the others.
+    """Magnitude m of a rectified kind, whose map is -m at the voxel's true class and 1 at the others.
 
     Args:
-        labels: as in `batch_map`.
-        num_classes: C.
-        kind: one of RECTIFIED_KINDS.
-        spacing: as in `batch_map`.
-        backend: as in `region_wise_map`.
+        labels: integers (B, *spatial) from 0 to num_classes - 1; not checked.
+        num_classes: C, the background included.
+        kind: one of `RECTIFIED_KINDS`.
+        spacing: voxel size along each spatial axis (mm).
+        backend: implementation of the distance, see `regionwise.distance.normalized_distance`.
 
     Returns:
         float32 (B, *spatial) on the labels' device, in [0, 1].
+
+    Examples:
+        >>> import torch
+        >>> from regionwise.maps import true_class_magnitude
+        >>> true_class_magnitude(torch.tensor([[[0, 0, 1, 1]]]), 2, "rrw", (1.0, 1.0)).tolist()
+        [[[1.0, 0.5, 0.5, 1.0]]]
     """
     if kind == "rrw":
         return batch_distance(labels, spacing, True, backend, num_classes)
@@ -184,7 +218,7 @@ def true_class_magnitude(
 
 
 def rectify(rw_map: Array, labels: Array) -> Array:
-    """Rectify a map: at each voxel, replace the values of all classes but the true one by their mean.
+    """Rectified map: at each voxel, the values of all classes but the true one are replaced by their mean.
 
     The value of the true class and the sum over classes are unchanged, and so is a map that is rectified already.
 
@@ -199,6 +233,13 @@ def rectify(rw_map: Array, labels: Array) -> Array:
         InputError: If shapes do not fit, or labels are not integers from 0 to C - 1.
 
     Source: the rectification principle of Valverde & Tohka 2022.
+
+    Examples:
+        >>> import numpy as np
+        >>> from regionwise.maps import rectify
+        >>> boundary = np.array([[[-1.0]], [[2.0]], [[4.0]]], np.float32)  # one voxel of class 0, of three classes
+        >>> rectify(boundary, np.array([[0]]))[:, 0, 0].tolist()
+        [-1.0, 3.0, 3.0]
     """
     z, true = _map_and_true_class(rw_map, labels)
     off = z.masked_fill(true, 0).sum(0, keepdim=True) / max(len(z) - 1, 1)
@@ -207,7 +248,7 @@ def rectify(rw_map: Array, labels: Array) -> Array:
 
 
 def is_rectified(rw_map: Array, labels: Array, tolerance: float = 1e-6) -> bool:
-    """Return whether a map is rectified: per voxel, the wrong classes share one value that is not below the true one's.
+    """Whether a map is rectified: per voxel, the wrong classes share one value that is not below the true one's.
 
     Then gradient descent raises the logit of the voxel's true class only, whatever the prediction is.
 
@@ -216,8 +257,11 @@ def is_rectified(rw_map: Array, labels: Array, tolerance: float = 1e-6) -> bool:
         labels: integers from 0 to C - 1, (*spatial), of the map's kind.
         tolerance: the largest difference that is ignored, relative to the map's largest magnitude.
 
+    Returns:
+        True also for a map of one class or without voxels.
+
     Raises:
-        InputError: As in `rectify`.
+        InputError: If shapes do not fit, or labels are not integers from 0 to C - 1.
     """
     z, true = _map_and_true_class(rw_map, labels)
     if not z.numel() or len(z) == 1:
@@ -233,7 +277,7 @@ def check_kind(kind: str) -> None:
     """Check the name of a map.
 
     Raises:
-        InputError: If it does not; the message suggests the nearest.
+        InputError: If there is no map of this name; the message suggests the nearest.
     """
     if kind not in KINDS:
         raise InputError(f"Unknown region-wise map '{kind}'; {did_you_mean(kind, KINDS)}")
@@ -242,7 +286,11 @@ def check_kind(kind: str) -> None:
 def as_class_weights(
     class_weights: Sequence[float] | torch.Tensor | None, num_classes: int | None
 ) -> torch.Tensor | None:
-    """Convert class weights to a float32 tensor; None is returned as it is.
+    """Class weights as a float32 tensor (C,); None is returned as it is.
+
+    Args:
+        class_weights: one positive number per class.
+        num_classes: C; None accepts any number of them.
 
     Raises:
         InputError: If they are not positive and finite, or not num_classes (None: any number) of them.
