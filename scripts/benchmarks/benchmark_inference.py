@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Time and peak memory of inference on a CT of 600x512x512 voxels, each configuration in a fresh process.
 
-python scripts/benchmarks/benchmark_inference.py [--quick] [--markdown] [--only TEXT] [--limit_gib N] [--folder DIR]
+python scripts/benchmarks/benchmark_inference.py [--quick] [--markdown] [--only TEXT] [--slices N] [--limit_gib N]
+    [--folder DIR]
 
 The commands are those of the KiTS bundle's card, with a small network of random weights, so that what is measured is
 what surrounds the network. Memory includes worker processes.
@@ -31,26 +32,43 @@ RUNS = {
     # The labels of random weights are no anatomy: more surface to measure than a trained network's.
     "evaluate.json and its report": ("evaluate.json", {"tta": False}),
     "inference.json (MONAI's classes alone)": ("inference.json", {}),
+    "predict --uncertainty: mirrored copies": ("predict", {}),
+    "predict --uncertainty: mirrored copies, probabilities too": ("predict", {"save_probabilities": True}),
+    "predict --uncertainty: dropout": ("predict", {"tta": False, "dropout": 0.1, "samples": 4}),
+    "predict --uncertainty: dropout, 3-D network": (
+        "predict",
+        {"tta": False, "dropout": 0.1, "samples": 2, "args_file": CONFIGS / "spatial_3d.json"},
+    ),
 }
 
 
-def write_weights(path: Path) -> None:
+def filters(overrides: dict[str, object]) -> list[int]:
+    """Return the filters of the small network, which has as many levels as the bundle's."""
+    return FILTERS[:6] if "args_file" in overrides else FILTERS
+
+
+def write_weights(path: Path, overrides: dict[str, object]) -> None:
     """Write random weights of the small network."""
     parser = ConfigParser()
-    parser.read_config(CONFIGS / "inference.json")
-    parser["filters"] = FILTERS
+    parser.read_config([CONFIGS / "inference.json", *([overrides["args_file"]] if "args_file" in overrides else [])])
+    parser["filters"] = filters(overrides)
     torch.manual_seed(0)
     torch.save(parser.get_parsed_content("network_def").state_dict(), path)
 
 
 def command(config: str, overrides: dict[str, object], folder: Path) -> list[str]:
     """Return the command that runs a configuration of the bundle on the scan in ``folder``."""
-    settings = {"output_dir": folder / "out", "checkpoint": folder / "model.pt", "filters": FILTERS, **overrides}
+    settings = {"output_dir": folder / "out", "checkpoint": folder / "model.pt", "filters": filters(overrides)}
     if config == "evaluate.json":
         settings |= {"dataset_dir": folder / "kits", "section": "all"}
     else:
-        settings |= {"bundle_root": folder, "input": folder / "kits" / "case_00000" / "imaging.nii.gz"}
-    pairs = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
+        settings |= {"input": folder / "kits" / "case_00000" / "imaging.nii.gz"}
+    if config == "inference.json":
+        settings |= {"bundle_root": folder}
+    pairs = [text for name, value in (settings | overrides).items() for text in (f"--{name}", str(value))]
+    if config == "predict":
+        bundle = ["--bundle", str(CONFIGS.parent), "--uncertainty", "--overwrite", "true"]
+        return [sys.executable, "-m", "regionwise", "predict", *bundle, *pairs]
     return [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / config), *pairs]
 
 
@@ -60,6 +78,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a scan of 40x96x96: does it run, not a figure to quote")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument("--only", default="", help="only the rows whose name contains this text")
+    parser.add_argument("--slices", type=int, default=600, help="slices of the scan")
     parser.add_argument("--limit_gib", type=float, default=8.0, help="stop a run that needs more")
     parser.add_argument("--folder", help="where scans and results go (by default a temporary folder)")
     options = parser.parse_args()
@@ -71,12 +90,12 @@ def main() -> None:
         print_line(["---"] * 8, separator, True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.folder or temporary)
-        slices, size = (40, 96) if options.quick else (600, 512)
+        slices, size = (40, 96) if options.quick else (options.slices, 512)
         if not (folder / "kits").is_dir():
             write_kits(folder / "kits", slices=slices, size=size)
-        write_weights(folder / "model.pt")
         for name, (config, overrides) in RUNS.items():
             if options.only in name:
+                write_weights(folder / "model.pt", overrides)
                 line = report(name, f"{slices}x{size}x{size}", command(config, overrides, folder), options.limit_gib)
                 print_line(line, separator, options.markdown)
 

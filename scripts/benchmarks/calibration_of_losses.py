@@ -3,7 +3,9 @@
 Each run is an evaluation made with --save_probabilities true (and --tta false: one pass, as the loss trained it).
 Printed are its Dice, the calibration errors as they are and after a temperature (fitted on the other half of the
 patients), and whether the soft Dice confidence finds the bad cases: AUGRC over that of an order that says nothing (1 or
-more: it does not), and the rank correlation with Dice.
+more: it does not), and the rank correlation with Dice. The last column tells a network that predicts stripes: of the
+label changes along an axis, the share that is taken back by the next voxel, where it is largest. Probabilities of such
+a network say nothing about its loss.
 """
 
 import argparse
@@ -14,8 +16,32 @@ import numpy as np
 from regionwise.calibration.calibrate import find_calibration_cases, patients_of
 from regionwise.calibration.fitting import describe, fit_cases, measure_cross_fitted
 from regionwise.evaluation.settings import EvaluationSettings
+from regionwise.nifti import read_labels
 
-COLUMNS = ("Dice", "ACE", "ACE, T", "ECE", "ECE, T", "NLL", "NLL, T", "bias ml", "T", "AUGRC ratio", "Spearman")
+COLUMNS = (
+    "Dice",
+    "ACE",
+    "ACE, T",
+    "ECE",
+    "ECE, T",
+    "NLL",
+    "NLL, T",
+    "bias ml",
+    "T",
+    "AUGRC ratio",
+    "Spearman",
+    "period 2",
+)
+
+
+def changes(labels: np.ndarray) -> np.ndarray:
+    """Count the label changes along each axis, and those that the next voxel takes back: int64 (axes, 2)."""
+    counts = np.zeros((labels.ndim, 2), np.int64)
+    for axis in range(labels.ndim):
+        line = np.moveaxis(labels, axis, 0)
+        change = line[1:] != line[:-1]
+        counts[axis] = np.count_nonzero(change), np.count_nonzero(change[:-1] & (line[2:] == line[:-2]))
+    return counts
 
 
 def row(folder: Path, references: str, dataset: str) -> list[float | None]:
@@ -37,7 +63,10 @@ def row(folder: Path, references: str, dataset: str) -> list[float | None]:
     pairs = [mean(way, key) for key in ("ace", "ece", "nll") for way in ("before", "after")]
     trust = summary.get("trust") or {}
     ratio = trust["augrc"] / trust["augrc_random"] if trust else None
-    return [dice, *pairs, mean("before", "volume_bias_ml"), scaling.temperature[0], ratio, trust.get("spearman")]
+    counted = sum(changes(read_labels(case.prediction).array) for case in cases)
+    stripes = float(np.max(counted[:, 1] / np.maximum(counted[:, 0], 1)))
+    bias = mean("before", "volume_bias_ml")
+    return [dice, *pairs, bias, scaling.temperature[0], ratio, trust.get("spearman"), stripes]
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The command: what it finds in simulated cases, what it writes, and what it refuses."""
 
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -54,6 +55,8 @@ def test_temperature_scores_and_margins(cases, tmp_path, capsys):
         for key in ("ace", "ece", "nll", "brier"):
             assert after[key] < before[key], key
         assert after["ace_pooled"] < 0.02 < before["ace_pooled"]
+        assert after["ace"] == pytest.approx(after["ace_by_chance"], rel=0.25)  # nothing but chance is left
+        assert after["dice"] == before["dice"] > 0.5
         outer, inner = margin_of(record, structure)
         assert outer > 0
         assert inner > 0
@@ -68,14 +71,32 @@ def test_temperature_scores_and_margins(cases, tmp_path, capsys):
 
 
 def test_the_lead_of_the_most_probable_class(cases, tmp_path):
-    record = run(cases, tmp_path, method="isotonic")
+    record = run(cases, tmp_path, method="lead")
     assert record["scaling"]["values"][-1] < record["scaling"]["leads"][-1]
     calibrator = calibrator_of(record)
     assert calibrator.leads == tuple(record["scaling"]["leads"])
     for structure in ("A", "B"):
         before, after = (record["calibration"][way][structure] for way in ("before", "after"))
         assert after["ace_pooled"] < 0.02 < before["ace_pooled"]
-    assert "Method isotonic: lead of the most probable class" in (tmp_path / "calibration.html").read_text()
+    assert "Method lead: lead of the most probable class" in (tmp_path / "calibration.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("method", "described"),
+    [("isotonic", "a rising function per class, "), ("local", "temperature per voxel, of 6 weights")],
+)
+def test_methods_that_no_layer_can_hold_keep_labels(cases, tmp_path, method, described):
+    record = run(cases, tmp_path, method=method)
+    for structure in ("A", "B"):
+        before, after = (record["calibration"][way][structure] for way in ("before", "after"))
+        assert after["dice"] == before["dice"]
+        assert after["ace_pooled"] < before["ace_pooled"] / 2
+        assert after["nll"] < before["nll"]
+    p = torch.softmax(3 * torch.randn(3, 6, 6, 6, generator=torch.Generator().manual_seed(0)), 0)
+    scaled = calibrator_of(record).scale_probabilities(p)
+    assert (scaled.argmax(0) == p.argmax(0)).all()
+    assert not torch.allclose(scaled, p, atol=0.01)
+    assert f"Method {method}: {described}" in (tmp_path / "calibration.html").read_text()
 
 
 def test_what_the_weights_hold_is_not_done_again(cases, tmp_path):
@@ -93,6 +114,15 @@ def test_scaled_weights_lie_beside_their_network(cases, tmp_path):
     assert torch.allclose(after["0.weight"] * temperature, before["0.weight"], atol=1e-6)
     assert (tmp_path / "network.json").read_text() == "{}"
     assert len(record["weights_sha256"]) == 64
+
+
+def test_weights_that_cannot_hold_it_lie_beside_it_unchanged(cases, tmp_path):
+    record = run(cases, tmp_path, checkpoint=str(cases / "run" / "model.pt"), method="isotonic")
+    before = torch.load(cases / "run" / "model.pt", weights_only=True)
+    after = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert record["weights_sha256"] == sha256((cases / "run" / "model.pt").read_bytes()).hexdigest()
+    assert calibrator_of(record).knots == tuple(record["scaling"]["knots"])
 
 
 def test_margins_need_no_probabilities(cases, tmp_path):
@@ -115,7 +145,6 @@ def test_the_threshold_of_another_score(cases, tmp_path):
         ({"alpha": 0.05}, "expected at least 19 patients for alpha 0.05, found 12"),
         ({"classes": None}, "needs the names of the structures: pass --classes or --dataset"),
         ({"method": "temperatur"}, "Unknown --method 'temperatur'; did you mean 'temperature'"),
-        ({"method": "isotonic", "checkpoint": "none.pt"}, "no layer can hold --method isotonic"),
         ({"checkpoint": "none.pt"}, "expected a checkpoint at none.pt, not found"),
         ({"probabilities": None, "checkpoint": "none.pt"}, "needs the --probabilities that they gave"),
     ],

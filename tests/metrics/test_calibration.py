@@ -6,6 +6,7 @@ import torch
 from monai.metrics import CalibrationErrorMetric
 from regionwise.metrics import (
     average_calibration_error,
+    average_calibration_error_by_chance,
     brier_score,
     expected_calibration_error,
     expected_volume_ml,
@@ -59,6 +60,7 @@ def test_no_voxels():
     assert brier_score(nothing, nothing.astype(bool)) is None
     assert expected_volume_ml(nothing, 1) == 0
     assert average_calibration_error(reliability_bins(nothing, nothing.astype(bool))) is None
+    assert average_calibration_error_by_chance(reliability_bins(nothing, nothing.astype(bool))) is None
     assert maximum_calibration_error(reliability_bins(nothing, nothing.astype(bool))) is None
     assert negative_log_likelihood(nothing, nothing.astype(bool)) is None
 
@@ -86,6 +88,16 @@ def test_the_errors_are_those_of_monai(reduction, error):
     metric = CalibrationErrorMetric(num_bins=20, include_background=True, calibration_reduction=reduction)
     metric(y_pred=torch.from_numpy(probability)[None, None], y=torch.from_numpy(truth)[None, None].float())
     assert error(reliability_bins(probability, truth)) == pytest.approx(float(metric.aggregate()), abs=1e-5)
+
+
+def test_the_error_that_chance_leaves_to_perfect_probabilities():
+    random = np.random.default_rng(0)
+    probability = random.random(200)
+    drawn = [reliability_bins(probability, random.random(200) < probability) for _ in range(2000)]
+    mean = np.mean([average_calibration_error(bins) for bins in drawn])
+    assert average_calibration_error_by_chance(drawn[0]) == pytest.approx(mean, rel=0.02)
+    sure = reliability_bins(np.array([0.0, 0.0, 1.0]), np.array([True, False, False]))
+    assert average_calibration_error_by_chance(sure) == 0
 
 
 def test_likelihood_by_hand_and_at_its_limit():

@@ -52,6 +52,16 @@ def test_the_bundle_carries_its_calibration(run, tmp_path):
     assert "MONAI alone writes labels." in card
 
 
+def test_the_card_says_what_no_layer_can_hold(run, tmp_path):
+    record = json.loads((run / "calibration.json").read_text())
+    record["scaling"] = {"method": "isotonic", "knots": [[0.0, 1.0]] * 4, "values": [[0.1, 0.9]] * 4}
+    (run / "calibration.json").write_text(json.dumps(record))
+    pack(str(write_source(tmp_path / "source")), str(run), str(tmp_path / "dist"))
+    card = read_bundle(next((tmp_path / "dist").glob("*.zip"))).contents["docs/README.md"].decode()
+    assert "Probabilities are calibrated (a rising function per class, 2, 2, 2, 2 knots) by `regionwise predict" in card
+    assert "those of MONAI alone are as trained. Labels are the same." in card
+
+
 def test_without_a_calibration_the_card_says_nothing_of_one(tmp_path):
     pack(str(write_source(tmp_path / "source")), str(write_run(tmp_path / "run")), str(tmp_path / "dist"))
     contents = read_bundle(next((tmp_path / "dist").glob("*.zip"))).contents

@@ -86,6 +86,13 @@ def test_options_that_do_not_fit(tmp_path, capsys):
         predict(folder_of("acdc"), "scans", str(tmp_path), margins=True)
     with pytest.raises(InputError, match=r"expected a calibration at .*calibration.json, not found; make one with"):
         predict(folder_of("acdc"), "scans", str(tmp_path), margins=True, uncertainty=True)
+    with pytest.raises(InputError, match=r"these weights have no calibration; make one with 'regionwise calibrate'"):
+        predict(folder_of("acdc"), "scans", str(tmp_path), checkpoint=["a.pt", "b.pt"], margins=True, uncertainty=True)
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    record = {"scaling": None, "margins_mm": {}, "trust": {"thresholds": {}}, "volumes": {}, "weights_sha256": "0"}
+    (tmp_path / "calibration.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"calibration.json is of other weights than .*model.pt; make one with"):
+        predict(folder_of("acdc"), "scans", str(tmp_path), checkpoint=str(tmp_path / "model.pt"), uncertainty=True)
     words = ["--bundle", str(tmp_path), "--input", "scans", "--output_dir", str(tmp_path / "out")]
     assert main(["predict", *words]) == 1
     assert "pass the folder of a bundle as --bundle" in capsys.readouterr().err

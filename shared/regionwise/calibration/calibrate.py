@@ -53,8 +53,8 @@ def calibrate(
     """Fit temperature, volumes, trust threshold and margins on validation cases, and write them with the weights.
 
     Written are OUT/calibration.json, OUT/calibration.html (before and after) and, with a checkpoint, OUT/model.pt: its
-    weights with the scaling in the last layer, which any tool runs as it ran the others. Predictions and probabilities
-    are those of evaluate.json with --save_probabilities true --tta false.
+    weights, with a temperature or bias in the last layer, which any tool runs as it ran the others. Predictions and
+    probabilities are those of evaluate.json with --save_probabilities true --tta false.
 
     Args:
         predictions: Folder of label maps of validation cases, which the training did not see.
@@ -66,9 +66,10 @@ def calibrate(
         split: The split that ``section`` is of.
         classes: Names of labels 1, 2, ...; by default those of the dataset.
         checkpoint: Weights that made the predictions.
-        method: temperature (one number; labels stay the same), bias (and a shift per class; labels may change), or
-            isotonic (a rising function of the lead of the most probable class; labels stay the same, and no layer can
-            hold it: predict applies it).
+        method: temperature (one number; labels stay the same), bias (and a shift per class; labels may change),
+            isotonic (a rising function of the probability of each class), lead (one of the lead of the most probable
+            class) or local (a temperature per voxel, from the leads around it). With the last three labels stay the
+            same, and no layer can hold them: ``predict --uncertainty`` applies them.
         output_layer: Name of the layer that gives the logits, a convolution.
         alpha: Share of patients that the margins may fail in, at least 1 / (patients + 1).
         inside: Share of a structure that has to lie within its margin.
@@ -107,8 +108,9 @@ def calibrate(
     if uncertainty is not None:
         trust, score = read_trust(uncertainty, [case.name for case in cases])
         record["trust"]["thresholds"][score] = trust_threshold(list(trust.values()), coverage)
-    if checkpoint is not None and isinstance(scaling, Scaling):
-        record["weights_sha256"] = write_weights(Path(checkpoint), scaling, output_layer, folder)
+    if checkpoint is not None:
+        in_layer = scaling if isinstance(scaling, Scaling) else None
+        record["weights_sha256"] = write_weights(Path(checkpoint), in_layer, output_layer, folder)
     texts = {folder / FILE: json.dumps(record, indent=2, allow_nan=False) + "\n"}
     write_texts(texts | ({folder / REPORT: report} if report is not None else {}))
     print(text_table(record))
@@ -121,8 +123,6 @@ def _check_options(method: str, checkpoint: str | None, probabilities: str | Non
         raise InputError(f"Unknown --method '{method}'; {did_you_mean(method, METHODS_OF_PROBABILITIES)}")
     if checkpoint is not None and probabilities is None:
         raise InputError("scaling the weights of --checkpoint needs the --probabilities that they gave")
-    if checkpoint is not None and method == "isotonic":
-        raise InputError("no layer can hold --method isotonic; leave out --checkpoint, or take --method temperature")
     if not 0 < coverage <= 1:
         raise InputError(f"expected --coverage in (0, 1], found {coverage:g}")
 
@@ -156,14 +156,21 @@ def patients_of(cases: Sequence[Case]) -> list[str]:
     return [case.patient or case.name for case in cases]
 
 
-def write_weights(checkpoint: Path, scaling: Scaling, layer: str, folder: Path) -> str:
-    """Write the scaled weights and what says which network they are of; return their SHA-256."""
+def write_weights(checkpoint: Path, scaling: Scaling | None, layer: str, folder: Path) -> str:
+    """Write the weights, scaled if there is a scaling, and which network they are of; return their SHA-256."""
     content = load_checkpoint(checkpoint)
     weights = content.get("network", content) if isinstance(content, dict) else content
-    scaled = scale_weights(inference_weights(weights), scaling, layer)
+    scaled = inference_weights(weights)
+    # A file that needs no change keeps its digest, so that the calibration is of the weights as they were released.
+    as_it_is = scaling is None and weights is content and scaled.keys() == content.keys()
+    if scaling is not None:
+        scaled = scale_weights(scaled, scaling, layer)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / WEIGHTS) as temporary:
-        torch.save({name: value.contiguous() for name, value in scaled.items()}, temporary)
+        if as_it_is:
+            shutil.copyfile(checkpoint, temporary)
+        else:
+            torch.save({name: value.contiguous() for name, value in scaled.items()}, temporary)
     for name in BESIDE:
         if (checkpoint.parent / name).is_file():
             with atomic_path(folder / name) as temporary:

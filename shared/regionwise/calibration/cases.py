@@ -1,6 +1,6 @@
 """Calibration cases on disk: prediction, probabilities and reference, one case in memory at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from ..evaluation.structures import Structure
 from ..metrics import (
     ReliabilityBins,
     brier_score,
+    counts,
+    dice,
     expected_volume_ml,
     negative_log_likelihood,
     reliability_bins,
@@ -23,6 +25,7 @@ from ..metrics import (
 )
 from ..uncertainty import depths_of_invented_mm, distances_of_missed_mm
 from .record import Calibrator
+from .scaling import SMALLEST
 
 SURE = 0.99
 """Background of this probability is drawn apart: most of a scan, and it says next to nothing."""
@@ -39,6 +42,7 @@ class StructureCalibration:
         expected_ml: Sum of the probabilities, in ml.
         reference_ml: Volume of the reference.
         confidence: Soft Dice confidence of the prediction.
+        dice: Dice of the most probable classes.
     """
 
     bins: ReliabilityBins
@@ -47,16 +51,28 @@ class StructureCalibration:
     expected_ml: float
     reference_ml: float
     confidence: float
+    dice: float
 
 
 def sample_voxels(
-    case: Case, settings: EvaluationSettings, number: int, random: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    case: Case,
+    settings: EvaluationSettings,
+    number: int,
+    random: np.random.Generator,
+    features: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Draw voxels of a case: half of them structures and unsure background, half sure background.
 
+    Args:
+        case: The case.
+        settings: Of the evaluation.
+        number: Number of voxels at most.
+        random: Draws them.
+        features: Of all voxels, (F, *spatial), from the probabilities (C, *spatial); None: no features.
+
     Returns:
-        Logarithms of the probabilities, float32 (N, C), the true classes, int64 (N,), and weights with which the rows
-        stand for all voxels of the case, and all cases count alike, float64 (N,).
+        Logarithms of the probabilities, float32 (N, C), the true classes, int64 (N,), weights with which the rows stand
+        for all voxels of the case, and all cases count alike, float64 (N,), and the features (N, F).
 
     Raises:
         InputError: If a file cannot be read or does not fit.
@@ -73,9 +89,14 @@ def sample_voxels(
         chosen.append(drawn)
         weights.append(np.full(len(drawn), len(part) / max(len(drawn), 1) / max(truth.size, 1)))
     index = np.concatenate(chosen)
-    p = np.stack([maps.probability(label).reshape(-1)[index] for label in range(maps.n_classes)], axis=1)
-    logits = torch.from_numpy(p).clamp(min=1e-30).log()
-    return logits, torch.from_numpy(truth[index].astype(np.int64)), torch.from_numpy(np.concatenate(weights))
+    if features is None:
+        p = torch.from_numpy(np.stack([one.reshape(-1)[index] for one in maps.probabilities()], axis=1))
+        seen = torch.empty(len(index), 0)
+    else:
+        whole = torch.from_numpy(np.stack(list(maps.probabilities())))
+        p, seen = (one.flatten(1).T[index] for one in (whole, features(whole)))
+    true = torch.from_numpy(truth[index].astype(np.int64))
+    return p.clamp(min=SMALLEST).log(), true, torch.from_numpy(np.concatenate(weights)), seen
 
 
 def measure_calibration(
@@ -88,12 +109,15 @@ def measure_calibration(
     """
     prediction, reference = read_pair(case, settings)
     maps = ProbabilityFile(case, reference, settings)
-    p = torch.from_numpy(np.stack([maps.probability(label) for label in range(maps.n_classes)]))
+    p = torch.from_numpy(np.stack(list(maps.probabilities())))
     predicted, ml = prediction.array[maps.kept], voxel_ml(reference.affine)
     found = []
     for scaling in scalings:
-        scaled = (p if scaling is None else scaling.scale_probabilities(p)).numpy()
-        found.append({one.name: _measure(scaled, predicted, maps.truth, one, settings, ml) for one in structures})
+        scaled = p if scaling is None else scaling.scale_probabilities(p)
+        labels = scaled.argmax(0).numpy()
+        found.append(
+            {one.name: _measure(scaled.numpy(), labels, predicted, maps.truth, one, settings, ml) for one in structures}
+        )
     return found
 
 
@@ -113,7 +137,13 @@ def margin_distances(
 
 
 def _measure(
-    p: np.ndarray, predicted: np.ndarray, truth: np.ndarray, one: Structure, settings: EvaluationSettings, ml: float
+    p: np.ndarray,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    one: Structure,
+    settings: EvaluationSettings,
+    ml: float,
 ) -> StructureCalibration:
     own, true = np.minimum(sum(p[label] for label in one.labels), 1), mask_of(truth, one)
     return StructureCalibration(
@@ -123,4 +153,5 @@ def _measure(
         expected_volume_ml(own, ml),
         np.count_nonzero(true) * ml,
         soft_dice_confidence(own, mask_of(predicted, one)),
+        dice(counts(mask_of(labels, one), true)),
     )

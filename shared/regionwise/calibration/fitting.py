@@ -13,13 +13,16 @@ from ..evaluation.structures import Structure
 from ..metrics import (
     ReliabilityBins,
     average_calibration_error,
+    average_calibration_error_by_chance,
     expected_calibration_error,
     maximum_calibration_error,
 )
 from ..uncertainty import conformal_margin_mm, needed_margin_mm
 from ..uncertainty.margins import check_promise
 from .cases import StructureCalibration, margin_distances, measure_calibration, sample_voxels
+from .isotonic import fit_isotonic
 from .lead import fit_lead
+from .local import fit_local, local_features
 from .record import Calibrator, as_number
 from .scaling import fit_scaling
 from .volumes import fit_volumes
@@ -69,10 +72,15 @@ def find_margins(
 def fit_cases(cases: Sequence[Case], settings: EvaluationSettings, method: str) -> Calibrator:
     """Fit a method of `METHODS_OF_PROBABILITIES` on voxels of cases, which all count alike."""
     random = np.random.default_rng(0)
-    samples = [sample_voxels(case, settings, max(SAMPLE // len(cases), 2), random) for case in cases]
-    logits, labels, weights = (torch.cat([one[part] for one in samples]) for part in range(3))
+    features = local_features if method == "local" else None
+    samples = [sample_voxels(case, settings, max(SAMPLE // len(cases), 2), random, features) for case in cases]
+    logits, labels, weights, seen = (torch.cat(parts) for parts in zip(*samples, strict=True))
     if method == "isotonic":
+        return fit_isotonic(logits, labels, weights)
+    if method == "lead":
         return fit_lead(logits, labels, weights)
+    if method == "local":
+        return fit_local(logits, labels, seen, weights)
     return fit_scaling(logits, labels, method, weights)
 
 
@@ -159,9 +167,11 @@ def _scores(measured: Sequence[dict[str, StructureCalibration]], structures: Seq
             "ece": _mean([expected_calibration_error(case.bins) for case in own]),
             "ace_pooled": average_calibration_error(pooled[one.name]),
             "ace": _mean([average_calibration_error(case.bins) for case in own]),
+            "ace_by_chance": _mean([average_calibration_error_by_chance(case.bins) for case in own]),
             "mce": _mean([maximum_calibration_error(case.bins) for case in own]),
             "brier": _mean([case.brier for case in own]),
             "nll": _mean([case.nll for case in own]),
+            "dice": _mean([case.dice for case in own]),
             "volume_bias_ml": _mean([case.expected_ml - case.reference_ml for case in own]),
         }
     return found

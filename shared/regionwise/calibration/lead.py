@@ -1,4 +1,4 @@
-"""Isotonic calibration of the lead: how sure the most probable class is of the second, as often as it was right.
+"""Calibration of the lead: how sure the most probable class is of the second, as often as it was right.
 
 One temperature cannot undo what a region-wise loss does: of voxels with a small lead half are wrong, almost whatever
 the lead, while those with a large one are right. The lead m = z_1 - z_2 of the two largest logits becomes g(m), with a

@@ -7,16 +7,21 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import read_json
+from .isotonic import ClassMaps
 from .lead import LeadMap
+from .local import LocalScaling
 from .scaling import Scaling
 
-METHODS_OF_PROBABILITIES = ("temperature", "bias", "isotonic")
+OF_NO_LAYER = {"isotonic": ClassMaps, "lead": LeadMap, "local": LocalScaling}
+"""Methods that no layer of a network can hold."""
+
+METHODS_OF_PROBABILITIES = ("temperature", "bias", *OF_NO_LAYER)
 """Methods for probabilities: they are logits up to a constant per voxel, which one factor leaves one."""
 
-Calibrator = Scaling | LeadMap
+Calibrator = Scaling | ClassMaps | LeadMap | LocalScaling
 
 FILE = "calibration.json"
-SHOWN = {"ace": 3, "ece": 4, "nll": 4, "volume_bias_ml": 2}
+SHOWN = {"dice": 4, "ace": 3, "ece": 4, "nll": 4, "volume_bias_ml": 2}
 """Scores of the printed table, with their decimals."""
 SECTIONS = ("scaling", "margins_mm", "trust", "volumes")
 
@@ -50,16 +55,26 @@ def margin_of(record: Mapping[str, Any], structure: str) -> tuple[float, float]:
 def calibrator_of(record: Mapping[str, Any] | None) -> Calibrator | None:
     """Return what is to be done to probabilities: nothing (None) where the weights hold the scaling already."""
     scaling = (record or {}).get("scaling")
-    if not scaling or "weights_sha256" in (record or {}):
+    if not scaling or weights_hold_scaling(record or {}):
         return None
-    kind = LeadMap if scaling["method"] == "isotonic" else Scaling
+    kind = OF_NO_LAYER.get(scaling["method"], Scaling)
     return kind(**{key: tuple(value) for key, value in scaling.items() if key != "method"})
+
+
+def weights_hold_scaling(record: Mapping[str, Any]) -> bool:
+    """Whether the scaling of a record lies in the last layer of the weights that it names."""
+    scaling = record.get("scaling")
+    return bool(scaling) and "weights_sha256" in record and scaling["method"] not in OF_NO_LAYER
 
 
 def describe_scaling(scaling: Mapping[str, Any]) -> str:
     """Describe a scaling in a few words."""
     if scaling["method"] == "isotonic":
+        return f"a rising function per class, {', '.join(str(len(one)) for one in scaling['knots'])} knots"
+    if scaling["method"] == "lead":
         return f"lead of the most probable class: {len(scaling['leads'])} knots, {scaling['values'][-1]:.2f} at most"
+    if scaling["method"] == "local":
+        return f"temperature per voxel, of {len(scaling['weights'])} weights"
     numbers = dict.fromkeys(f"{one:.3f}" for one in scaling["temperature"])  # one if all are alike
     shift = ", ".join(f"{one:.3f}" for one in scaling["shift"])
     return f"temperature {', '.join(numbers)}" + (f", shift {shift}" if scaling["method"] == "bias" else "")
@@ -75,7 +90,7 @@ def text_table(record: dict[str, Any]) -> str:
     lines = []
     if record["scaling"]:
         lines.append(describe_scaling(record["scaling"]))
-        lines.append(f"{'structure':<20}{'ACE':>16}{'ECE':>18}{'NLL':>18}{'bias ml':>16}   before, after")
+        lines.append(f"{'structure':<20}{'Dice':>16}{'ACE':>18}{'ECE':>18}{'NLL':>18}{'bias ml':>16}   before, after")
         for name, before in record["calibration"]["before"].items():
             after = record["calibration"]["after"][name]
             cells = [f"{before[key]:>8.{digits}f}{after[key]:>8.{digits}f}" for key, digits in SHOWN.items()]

@@ -1,7 +1,7 @@
 """Calibration of a case: its class probabilities against the reference, read class by class to save memory."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +119,10 @@ class ProbabilityFile:
         self.n_classes = self.header.shape[-1]
         self.kept = labeled_slices(reference.array) if settings.protocol == "paper" else slice(None)
         self.truth = reference.array[self.kept]
+
+    def probabilities(self) -> Iterator[np.ndarray]:
+        """Read one class after the other."""
+        return (self.probability(label) for label in range(self.n_classes))
 
     def probability(self, label: int) -> np.ndarray:
         """Read one class, float32, of the shape of ``truth``.

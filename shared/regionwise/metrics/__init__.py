@@ -4,6 +4,7 @@ from .boundary_iou import boundary_iou
 from .calibration import (
     ReliabilityBins,
     average_calibration_error,
+    average_calibration_error_by_chance,
     brier_score,
     confidence_of_sums,
     expected_calibration_error,
@@ -48,6 +49,7 @@ __all__ = [
     "SurfaceDistances",
     "assd_mm",
     "average_calibration_error",
+    "average_calibration_error_by_chance",
     "boundary",
     "boundary_iou",
     "bounding_box",

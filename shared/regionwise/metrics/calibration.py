@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import gammaln, xlogy
 
 from ..errors import InputError
 
@@ -87,6 +88,35 @@ def average_calibration_error(bins: ReliabilityBins) -> float | None:
     """
     gaps = _gaps(bins)
     return float(gaps.mean()) if gaps.size else None
+
+
+def average_calibration_error_by_chance(bins: ReliabilityBins) -> float | None:
+    """Average calibration error of perfect probabilities: what chance leaves where bins hold few voxels.
+
+    The mean over non-empty bins of E|X - n m| / n, with X binomial, n voxels and the mean probability m. It is what a
+    calibration of independent voxels can reach on average; real voxels are not independent and stay above it.
+
+    Args:
+        bins: Those of one image, or pooled.
+
+    Returns:
+        The expected error; None for no voxels.
+
+    Source: De Moivre's mean absolute deviation of the binomial distribution.
+
+    Examples:
+        >>> bins = reliability_bins(np.full(2, 0.5), np.array([True, False]))
+        >>> round(average_calibration_error_by_chance(bins), 6)  # |0 - 1|, |1 - 1|, |1 - 1|, |2 - 1| of 2 voxels
+        0.25
+    """
+    filled = bins.count > 0
+    if not filled.any():
+        return None
+    n = bins.count[filled].astype(np.float64)
+    m = np.clip(bins.probability_sum[filled] / n, 0, 1)
+    above = np.minimum(np.floor(n * m) + 1, n)  # the least count above the expected one; at m = 1 the deviation is 0
+    log = gammaln(n + 1) - gammaln(above) - gammaln(n - above + 1) + xlogy(above, m) + xlogy(n - above + 1, 1 - m)
+    return float(np.mean(2 * np.exp(log) / n))
 
 
 def maximum_calibration_error(bins: ReliabilityBins) -> float | None:

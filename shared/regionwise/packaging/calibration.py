@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ..calibration.record import FILE, read_record
+from ..calibration.record import FILE, describe_scaling, read_record, weights_hold_scaling
 from ..errors import InputError
 
 
@@ -28,12 +28,18 @@ def calibration_section(record: Mapping[str, Any], name: str) -> str:
     """Return the calibration as a section of the model card, with what of it needs this package."""
     scaling, margins = record["scaling"], record["margins_mm"]
     lines = ["## Calibration and trust", ""]
-    if scaling and record.get("weights_sha256"):
+    if weights_hold_scaling(record):
         numbers = ", ".join(dict.fromkeys(f"{one:.3f}" for one in scaling["temperature"]))
         lines += [
             f"The last layer holds a temperature of {numbers}, fitted on {record['cases']} cases of "
             f"{record['patients']} patients: whatever runs the network, MONAI alone included, gives calibrated "
             "probabilities. One temperature changes no label." + _shifted(scaling),
+            "",
+        ]
+    elif scaling:
+        lines += [
+            f"Probabilities are calibrated ({describe_scaling(scaling)}) by `regionwise predict --uncertainty`, which "
+            "needs the package in this folder; those of MONAI alone are as trained. Labels are the same.",
             "",
         ]
     lines += [

@@ -1,5 +1,6 @@
 """``python -m regionwise predict``: segment scans and, if asked, say how far each result can be trusted."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ def predict(
         samples: Samples of dropout per network and copy; by default 10 with --dropout, else none.
         margins: Write OUTPUT_DIR/margins: per structure 1 within the outer contour, 2 the prediction, 3 within the
             inner contour. The radii are those of the calibration.
-        calibration: The calibration.json of ``regionwise calibrate``; by default configs/calibration.json of the
-            bundle, or the one beside the checkpoint.
+        calibration: The calibration.json of ``regionwise calibrate``; by default the one beside the checkpoint, or
+            without --checkpoint configs/calibration.json or models/calibration.json of the bundle.
         coverage: Share of cases to accept at least without a human, if the calibration has no threshold.
         device: Such as cuda:0; by default the bundle's choice.
         args_file: Settings of the run, such as RUN/network.json.
@@ -84,17 +85,29 @@ def predict(
 def find_record(
     bundle: str, checkpoint: str | list[str] | None, calibration: str | None, needed: bool
 ) -> dict[str, Any] | None:
-    """Read the calibration of a bundle; None where there is none.
+    """Read the calibration of the weights; None where there is none.
 
     Raises:
-        InputError: If there is none but one is named or needed, or it cannot be read.
+        InputError: If there is none but one is named or needed, it cannot be read, or it is of other weights.
     """
-    beside = [str(Path(checkpoint).parent / FILE)] if isinstance(checkpoint, str) else []
-    places = [calibration] if calibration else [*beside, *(f"{bundle}/{part}/{FILE}" for part in ("configs", "models"))]
-    found = [path for path in places if Path(path).is_file()]
+    own = Path(bundle) / "models" / "model.pt"
+    weights = own if checkpoint is None else Path(str(checkpoint))
+    if calibration:
+        places = [Path(calibration)]
+    elif weights.resolve() == own.resolve():
+        places = [Path(bundle) / part / FILE for part in ("configs", "models")]
+    else:
+        places = [weights.parent / FILE] if weights.is_file() else []
+    found = [path for path in places if path.is_file()]
     if not found and (calibration or needed):
-        raise InputError(f"expected a calibration at {places[0]}, not found; make one with 'regionwise calibrate'")
-    return read_record(found[0]) if found else None
+        where = f"expected a calibration at {places[0]}, not found" if places else "these weights have no calibration"
+        raise InputError(f"{where}; make one with 'regionwise calibrate', and pass it as --calibration")
+    if not found:
+        return None
+    record = read_record(found[0])
+    if weights.is_file() and record.get("weights_sha256") not in (None, sha256(weights.read_bytes()).hexdigest()):
+        raise InputError(f"{found[0]} is of other weights than {weights}; make one with 'regionwise calibrate'")
+    return record
 
 
 def uncertainty_overrides(
