@@ -87,7 +87,7 @@ def test_options_that_do_not_fit(tmp_path, capsys):
     with pytest.raises(InputError, match=r"expected a calibration at .*calibration.json, not found; make one with"):
         predict(folder_of("acdc"), "scans", str(tmp_path), margins=True, uncertainty=True)
     with pytest.raises(InputError, match=r"these weights have no calibration; make one with 'regionwise calibrate'"):
-        predict(folder_of("acdc"), "scans", str(tmp_path), checkpoint=["a.pt", "b.pt"], margins=True, uncertainty=True)
+        predict(folder_of("acdc"), "scans", str(tmp_path), checkpoint="a.pt,b.pt", margins=True, uncertainty=True)
     (tmp_path / "model.pt").write_bytes(b"weights")
     record = {"scaling": None, "margins_mm": {}, "trust": {"thresholds": {}}, "volumes": {}, "weights_sha256": "0"}
     (tmp_path / "calibration.json").write_text(json.dumps(record))

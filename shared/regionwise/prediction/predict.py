@@ -44,7 +44,7 @@ def predict(
         bundle: Folder of the bundle, such as bundles/hippocampus_rrw, or of an unpacked one.
         input: A scan, or a folder of scans.
         output_dir: Folder to write to.
-        checkpoint: Weights, several for an ensemble; by default those of the bundle.
+        checkpoint: Weights, several for an ensemble (a.pt,b.pt); by default those of the bundle.
         uncertainty: Write the table and the maps.
         tta: Mirrored copies as members.
         dropout: Rate of dropout. A network that was trained without gives a rough measure; train with
@@ -63,6 +63,8 @@ def predict(
     for path in configs:
         if not Path(path).is_file():
             raise InputError(f"expected a configuration at {path}, not found; pass the folder of a bundle as --bundle")
+    if isinstance(checkpoint, str) and "," in checkpoint and not Path(checkpoint).is_file():
+        checkpoint = [name.strip() for name in checkpoint.split(",")]
     given = {"bundle_root": bundle, "input": input, "output_dir": output_dir, "tta": tta, **overrides}
     given |= {key: value for key, value in (("checkpoint", checkpoint), ("device", device)) if value is not None}
     if (dropout or samples or margins or calibration) and not uncertainty:
