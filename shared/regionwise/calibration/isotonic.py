@@ -8,12 +8,10 @@ import torch
 from scipy.optimize import isotonic_regression
 
 from ..errors import InputError
+from .scaling import keep_labels
 
 LEVELS = 100
 """Steps of the frequency that are told apart: a map has at most two knots per step."""
-
-LEAD = 1e-3
-"""Share by which the most probable class stays ahead of one that would pass it."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,8 @@ class ClassMaps:
             raise InputError(f"expected {len(self.knots)} classes, as calibrated, found {len(probabilities)}")
         scaled = torch.empty_like(probabilities)
         for one, p, knots, values in zip(scaled, probabilities, self.knots, self.values, strict=True):
-            one.copy_(torch.from_numpy(np.interp(p.cpu().numpy(), knots, values)))
-        first = probabilities.argmax(0, keepdim=True)
-        others = scaled.scatter(0, first, 0).amax(0, keepdim=True)
-        ahead = torch.maximum(scaled.gather(0, first), others * (1 + LEAD))
-        scaled.scatter_(0, first, ahead)
-        return scaled.div_(scaled.sum(0))
+            one.copy_(torch.from_numpy(np.asarray(np.interp(p.cpu().numpy(), knots, values))))
+        return keep_labels(scaled, probabilities)
 
 
 def fit_isotonic(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> ClassMaps:

@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import isotonic_regression
 
 from ..errors import InputError
-from .scaling import SMALLEST
+from .scaling import SMALLEST, keep_labels
 
 BINS = 40
 
@@ -36,7 +36,7 @@ class LeadMap:
         lead = (first - second).cpu().numpy()
         # At a lead of 0 the factor does not matter: the two are equal before and after.
         factor = np.interp(lead, self.leads, self.values) / np.maximum(lead, 1e-6)
-        return (logits * torch.as_tensor(factor).to(logits)).softmax(0)
+        return keep_labels((logits * torch.as_tensor(factor).to(logits)).softmax(0), probabilities)
 
 
 def fit_lead(

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from ..errors import InputError
-from .scaling import SMALLEST
+from .scaling import SMALLEST, keep_labels
 
 RADII = (1, 3)
 """Radii of the neighborhoods in voxels: next to the voxel, and about the width of an unsure border."""
@@ -31,7 +31,7 @@ class LocalScaling:
         weights = features.new_tensor(self.weights)
         log_temperature = torch.tensordot(weights, features, 1).clamp_(-LIMIT, LIMIT)
         logits = probabilities.clamp(min=SMALLEST).log()
-        return (logits * (-log_temperature).exp()).softmax(0)
+        return keep_labels((logits * (-log_temperature).exp()).softmax(0), probabilities)
 
 
 def local_features(probabilities: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,8 @@ import torch
 from ..errors import InputError, did_you_mean
 
 METHODS = ("temperature", "bias", "vector")
+AHEAD = 1e-3
+"""Share by which a most probable class stays ahead of one that would pass it."""
 SMALLEST = 1e-30
 """Probability whose logarithm stands for that of 0."""
 
@@ -109,6 +111,24 @@ def scale_logits(logits: torch.Tensor, scaling: Scaling) -> torch.Tensor:
     shape = (-1, *[1] * (logits.ndim - 1))
     temperature, shift = (logits.new_tensor(one).reshape(shape) for one in (scaling.temperature, scaling.shift))
     return (logits - shift) / temperature
+
+
+def keep_labels(scaled: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+    """Scaled probabilities whose most probable classes are those before: raised to just above any that passed them.
+
+    A scaling that keeps the order of the classes needs it too: rounding makes equal what was nearly so.
+
+    Args:
+        scaled: Float tensor (C, *spatial), >= 0; changed in place.
+        probabilities: As they were before the scaling.
+
+    Returns:
+        ``scaled``, which sums to 1 over C.
+    """
+    first = probabilities.argmax(0, keepdim=True)
+    others = scaled.scatter(0, first, 0).amax(0, keepdim=True)
+    scaled.scatter_(0, first, torch.maximum(scaled.gather(0, first), others * (1 + AHEAD)))
+    return scaled.div_(scaled.sum(0))
 
 
 def scale_probabilities(probabilities: torch.Tensor, scaling: Scaling) -> torch.Tensor:
