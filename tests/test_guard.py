@@ -91,6 +91,16 @@ def test_one_odd_scan_is_refused_in_one_line_and_nothing_is_written(run, tmp_pat
     assert files_in(tmp_path / "out") == []
 
 
+def test_a_header_that_contradicts_itself_is_refused_where_the_reader_takes_its_other_half(run, tmp_path):
+    """MONAI's reader replaces a sform that pixdim contradicts by the qform: the labels would lie beside the scan."""
+    scan = odd_scans.save(tmp_path / "a.nii.gz", srow_z=[0, 0, 0.5, 0])
+    found = "found voxels of 1.5 x 1.5 x 0.5 mm by the sform and 1.5 x 1.5 x 3 mm by the pixdim and qform of"
+    assert infer(run, scan, tmp_path / "out").error == f"expected one geometry, {found} {scan}; correct its header"
+    assert files_in(tmp_path / "out") == []
+    assert predict(run, scan, tmp_path / "out").status == 0
+    assert_lies_on(tmp_path / "out" / "predictions" / "a.nii.gz", scan)
+
+
 @pytest.mark.parametrize("overwrite", ["false", "true"])
 def test_a_scan_is_never_overwritten(run, tmp_path, way, overwrite):
     segment, where = way

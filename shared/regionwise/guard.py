@@ -14,14 +14,24 @@ from typing import Any
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
-from monai.data.utils import create_file_basename
+from monai.data.utils import correct_nifti_header_if_necessary, create_file_basename
 from monai.engines import Evaluator, IterationEvents
 from monai.transforms import Compose, KeepLargestConnectedComponentd, SaveImaged
+from nibabel.affines import voxel_sizes
 
 from .errors import InputError, show_input_errors_in_one_line
+from .geometry import AFFINE_TOLERANCE_VOXELS, largest_move_voxels
 from .nifti import read_header, stem, write_volume
 from .options import as_flag
-from .scans import WRITING, CheckedScans, check_folder, check_outputs, find_scans, image_files
+from .scans import (
+    WRITING,
+    CheckedScans,
+    check_folder,
+    check_outputs,
+    find_scan_problems,
+    find_scans,
+    image_files,
+)
 from .weights import check_weights
 
 
@@ -60,7 +70,7 @@ def segment_scans(
     check_outputs(found, [folder / f"{stem(image_files(scan)[0])}.nii.gz" for scan in found], replace)
     if checkpoint is not None:
         check_weights(evaluator.network, checkpoint)
-    scans = CheckedScans(found)
+    scans = CheckedScans(found, find_reader_problems)
     dataset.data = [{"image": scan["image"]} for scan in scans.usable]
     evaluator.state.epoch_length = len(loader)
     guard = Guard(scans, folder, postprocessing)
@@ -85,6 +95,28 @@ def _expand(item: Mapping[str, Any], modalities: Sequence[str] | None) -> list[d
     if len(image) != len(modalities):
         raise InputError(f"expected one file each for {', '.join(modalities)}, found {len(image)}: {image}")
     return [{"case_id": stem(image[0]), "image": list(image)}]
+
+
+def find_reader_problems(image: str | Sequence[str]) -> list[str]:
+    """List what makes a scan unfit (`find_scan_problems`), or lie elsewhere for MONAI's reader than its header says.
+
+    Where the voxel sizes in ``pixdim`` contradict the sform, MONAI takes the qform, and the label map would not lie on
+    the scan.
+
+    Args:
+        image: Its file, or one file per modality.
+    """
+    problems = find_scan_problems(image)
+    for path in [] if problems else [image] if isinstance(image, str) else image:
+        affine = read_header(path).affine
+        mended = correct_nifti_header_if_necessary(read_header(path))
+        if not largest_move_voxels(mended.affine, affine, mended.shape) <= AFFINE_TOLERANCE_VOXELS:
+            sizes = (" x ".join(f"{size:.4g}" for size in voxel_sizes(one)) for one in (affine, mended.affine))
+            problems.append(
+                f"expected one geometry, found voxels of {next(sizes)} mm by the sform and {next(sizes)} mm by the "
+                f"pixdim and qform of {path}; correct its header"
+            )
+    return problems
 
 
 class Guard:

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,7 @@ class CheckedScans:
 
     Args:
         found: from `find_scans`.
+        find_problems: Lists what makes the file or files of a scan unfit.
 
     Attributes:
         usable: the datalist of the scans that can be segmented.
@@ -104,12 +105,14 @@ class CheckedScans:
         InputError: None can be segmented.
     """
 
-    def __init__(self, found: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self, found: Sequence[dict[str, Any]], find_problems: Callable[[Any], list[str]] = find_scan_problems
+    ) -> None:
         self.total = len(found)
         self.usable: list[dict[str, Any]] = []
         self.problems: list[str] = []
         for scan in found:
-            problems = find_scan_problems(scan["image"])
+            problems = find_problems(scan["image"])
             if problems:
                 self.skip(problems[0])
             else:
@@ -169,17 +172,17 @@ def check_outputs(scans: Sequence[dict[str, Any]], outputs: Sequence[Path], over
 
 
 def image_files(scan: Mapping[str, Any]) -> list[str]:
-    """Return the files of a scan, one per modality.
+    """Return the files of a scan, one per modality that is there.
 
     Args:
-        scan: an item of a datalist.
+        scan: an item of a datalist; "" stands for a modality that is missing.
 
     Examples:
         >>> image_files({"case_id": "a", "image": "a.nii.gz"})
         ['a.nii.gz']
     """
     image = scan["image"]
-    return [str(file) for file in image] if isinstance(image, list | tuple) else [str(image)]
+    return [str(file) for file in image if file] if isinstance(image, list | tuple) else [str(image)]
 
 
 def check_folder(folder: object) -> Path:
