@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 import torch
 from regionwise.errors import InputError
-from regionwise.modalities import LoadModalitiesd, find_modalities
+from regionwise.modalities import LoadModalitiesd, find_modalities, scans
 from regionwise.modalities.subsets import subsets, summarize
+
+from .. import odd_scans
 
 NAMES = ["t2", "t1", "t1ce", "flair"]
 
@@ -47,6 +49,34 @@ def test_no_modality_at_all_is_one_line(tmp_path):
     write(tmp_path, "pd")
     with pytest.raises(InputError, match=r"expected files that end in _t2.nii.gz, .* found none"):
         find_modalities(str(tmp_path), NAMES)
+
+
+def test_modalities_that_exist_are_read_to_their_end(tmp_path):
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in", "t1ce", "t2")
+    out = str(tmp_path / "out")
+    assert [scan["case_id"] for scan in scans(str(tmp_path / "in"), NAMES, out).usable] == ["case"]
+    for name in ("nan", "four_axes", "half"):
+        odd_scans.REFUSED[name](tmp_path / "in" / "case_t1ce.nii.gz")
+        with pytest.raises(InputError, match=r"case_t1ce\.nii\.gz"):
+            scans(str(tmp_path / "in"), NAMES, out)
+    odd_scans.save(tmp_path / "in" / "case_t1ce.nii.gz")
+    with pytest.raises(InputError, match=r"expected one shape in a case, found \(24, 28, 16\)"):
+        scans(str(tmp_path / "in"), NAMES, out)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_modality_is_never_replaced(tmp_path):
+    (tmp_path / "predictions").mkdir()
+    write(tmp_path, "t1ce")
+    (tmp_path / "predictions" / "case.nii.gz").hardlink_to(tmp_path / "case_t1ce.nii.gz")
+    with pytest.raises(InputError, match=r"the label map would overwrite the scan .*case_t1ce"):
+        scans(str(tmp_path), NAMES, str(tmp_path), overwrite=True)
+    (tmp_path / "predictions" / "case.nii.gz").unlink()
+    (tmp_path / "predictions" / "case.nii.gz").write_bytes(b"earlier")
+    with pytest.raises(InputError, match="pass another --output_dir, or --overwrite true"):
+        scans(str(tmp_path), NAMES, str(tmp_path))
+    assert len(scans(str(tmp_path), NAMES, str(tmp_path), overwrite="true").usable) == 1
 
 
 def test_there_are_fifteen_subsets_of_four():

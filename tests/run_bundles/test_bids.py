@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from .. import odd_scans
 from ..bids.trees import write_tree
 from .running import BUNDLES, config, evaluate_here, train_here
 
@@ -54,8 +55,34 @@ def test_a_bundle_trains_and_predicts_a_tree(run, tree, tmp_path):
         "1\tanterior",
         "2\tposterior",
     ]
-    again = evaluate_here(run, tmp_path / "out", overlay, run_id="predicting", derivative=tmp_path / "derived")
+    settings = {"run_id": "predicting", "derivative": tmp_path / "derived"}
+    again = evaluate_here(run, tmp_path / "out", overlay, **settings)
+    assert again.error.endswith("is there already; choose another --derivative, or pass --overwrite to replace it")
+    again = evaluate_here(run, tmp_path / "out", overlay, **settings, overwrite=True)
     assert again.status == 0, again.err
+
+
+def test_scans_that_cannot_be_segmented_are_named_and_the_others_segmented(run, tree, tmp_path):
+    copy = tmp_path / "tree"
+    shutil.copytree(tree, copy)
+    nan, gone, series, sound = (
+        copy / f"sub-0{subject}/ses-{session}/anat/sub-0{subject}_ses-{session}_T1w.nii.gz"
+        for subject in (1, 2)
+        for session in (1, 2)
+    )
+    odd_scans.REFUSED["nan"](nan)
+    odd_scans.REFUSED["four_axes"](series)
+    gone.unlink()
+    gone.symlink_to(copy / "annex" / "not_fetched")  # as datalad leaves it
+    other = type(run)(run.bundle, copy, run.folder, run.cache, run.result, run.settings)
+    overlay, derived = config("hippocampus", "bids"), copy / "derivatives" / "regionwise"
+    result = evaluate_here(other, tmp_path / "out", overlay, run_id="predicting")
+    assert result.error.startswith("3 of 4 scans were not segmented, first: expected finite voxels, found 1 NaN")
+    for path in (nan, gone, series):
+        assert sum(str(path) in line for line in result.err.splitlines() if line.startswith("not segmented: ")) == 1
+    name = sound.name.replace("T1w", "dseg")
+    assert [path.name for path in derived.rglob("*.nii.gz")] == [name]
+    assert [path.name for path in (tmp_path / "out").rglob("*.nii.gz")] == ["sub-02_ses-2.nii.gz"]
 
 
 def test_the_tree_with_our_derivatives_is_valid(run, tree, tmp_path):

@@ -7,6 +7,7 @@ import shutil
 import nibabel as nib
 import pytest
 
+from .. import odd_scans
 from .running import config, evaluate_here, train_here
 
 OVERLAY = ("brats", "modalities")
@@ -39,6 +40,22 @@ def test_scans_of_which_modalities_are_missing_are_segmented(run, tmp_path, miss
     assert f"{source.name}: without {', '.join(missing)}" in result.err
     written = tmp_path / "out" / "predictions" / f"{source.name}.nii.gz"
     assert nib.load(written).shape == nib.load(sorted(source.iterdir())[0]).shape
+
+
+def test_a_scan_that_cannot_be_segmented_is_named_and_the_others_segmented(run, tmp_path):
+    folder = tmp_path / "scans"
+    for source in sorted((run.data / "HGG").iterdir())[:2]:
+        shutil.copytree(source, folder / source.name)
+    bad, good = sorted(folder.iterdir())
+    odd_scans.REFUSED["nan"](bad / f"{bad.name}_t1ce.nii.gz")
+    settings = {"input": folder, "run_id": "predicting", "tta": False}
+    result = evaluate_here(run, tmp_path / "out", config(*OVERLAY), **settings)
+    assert result.error.startswith("1 of 2 scans were not segmented, first: expected finite voxels, found 1 NaN")
+    assert [path.name for path in (tmp_path / "out").rglob("*.nii.gz")] == [f"{good.name}.nii.gz"]
+    settings["input"] = good
+    result = evaluate_here(run, tmp_path / "out", config(*OVERLAY), **settings)
+    assert result.error.endswith("pass another --output_dir, or --overwrite true")
+    assert evaluate_here(run, tmp_path / "out", config(*OVERLAY), **settings, overwrite=True).status == 0
 
 
 def test_the_table_has_all_subsets_and_regions(run, tmp_path):

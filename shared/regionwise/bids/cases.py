@@ -80,7 +80,7 @@ def datalist(
         if label is None and labeled_only:
             left_out.append(f"{name} (no labels)")
             continue
-        cases.append(_case(name, scans, label, groups))
+        cases.append(_case(name, scans, label, groups, must_exist=labeled_only))
     _say(left_out, len(cases))
     if not cases:
         raise InputError(f"expected {describe(channels[0])} of the subjects in {root}, found none" + _labeled(masks))
@@ -121,8 +121,12 @@ def _only(files: Sequence[BidsFile], choice: Mapping[str, Any], name: str) -> Bi
     raise InputError(f"expected one {describe(choice)} of {name}, found {len(found)}: {names}; {hint}")
 
 
-def _case(name: str, scans: Sequence[BidsFile], label: str | None, groups: Mapping[str, str]) -> dict[str, Any]:
-    paths = [existing(file.path, f"a scan of {name}", "get it from its source (datalad get)") for file in scans]
+def _case(
+    name: str, scans: Sequence[BidsFile], label: str | None, groups: Mapping[str, str], must_exist: bool
+) -> dict[str, Any]:
+    # A scan that is not there stops a training; one to segment is named, and the others are segmented (`CheckedScans`).
+    hint = "get it from its source (datalad get)"
+    paths = [existing(file.path, f"a scan of {name}", hint) if must_exist else str(file.path) for file in scans]
     subject = f"sub-{scans[0].entities['sub']}"
     case: dict[str, Any] = {"case_id": name, "subject_id": subject, "image": paths if len(paths) > 1 else paths[0]}
     return case | ({"label": label} if label is not None else {}) | {"group": groups.get(subject, "")}

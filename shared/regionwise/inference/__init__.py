@@ -3,7 +3,7 @@
 from .decoding import dice_optimal_labels, dice_thresholds, expected_dice
 from .inferers import ProbabilityEnsemble, StreamingSliceInferer, ToLabelsd, VolumeInferer, load_ensemble, make_inferer
 from .save import SaveLabelsd, SaveProbabilitiesd, save_labels
-from .scans import scans
+from .scans import check_scans, scans
 
 __all__ = [
     "ProbabilityEnsemble",
@@ -12,6 +12,7 @@ __all__ = [
     "StreamingSliceInferer",
     "ToLabelsd",
     "VolumeInferer",
+    "check_scans",
     "dice_optimal_labels",
     "dice_thresholds",
     "expected_dice",

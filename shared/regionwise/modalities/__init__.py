@@ -1,7 +1,7 @@
 """Missing modalities: training that drops them, networks that know which are there, inference with those that exist."""
 
 from .dropout import DropModalitiesd, with_dropout
-from .load import LoadModalitiesd, find_modalities
+from .load import LoadModalitiesd, find_modalities, scans
 from .networks import HemisDynUNet, PresenceDynUNet
 from .subsets import evaluate_subsets
 
@@ -12,5 +12,6 @@ __all__ = [
     "PresenceDynUNet",
     "evaluate_subsets",
     "find_modalities",
+    "scans",
     "with_dropout",
 ]

@@ -13,7 +13,8 @@ from monai.transforms import MapTransform
 from ..data.load import LoadCased
 from ..distributed import is_main_process
 from ..errors import InputError
-from ..scans import find_scans
+from ..inference import check_scans
+from ..scans import CheckedScans, find_scan_problems, find_scans
 
 
 def find_modalities(input: str, modalities: Sequence[str]) -> list[dict[str, Any]]:
@@ -37,6 +38,33 @@ def find_modalities(input: str, modalities: Sequence[str]) -> list[dict[str, Any
             print(f"{scan['case_id']}: without {', '.join(missing)}", file=sys.stderr)
         found.append({**scan, "image": files})
     return found
+
+
+def scans(
+    input: str,
+    modalities: Sequence[str],
+    output_dir: str,
+    probabilities: bool | str = False,
+    overwrite: bool | str = False,
+) -> CheckedScans:
+    """Find and read the scans at a path, and make sure that nothing is lost by writing their label maps.
+
+    Args:
+        input: As in `find_modalities`.
+        modalities: As in `find_modalities`.
+        output_dir: As in `regionwise.inference.scans`.
+        probabilities: As in `regionwise.inference.scans`.
+        overwrite: As in `regionwise.inference.scans`.
+
+    Raises:
+        InputError: As in `find_modalities` and `regionwise.inference.scans`.
+    """
+    found = find_modalities(input, modalities)
+    return check_scans(found, output_dir, probabilities, overwrite, _find_problems_of_those_there)
+
+
+def _find_problems_of_those_there(image: Sequence[str]) -> list[str]:
+    return find_scan_problems([file for file in image if file])
 
 
 class LoadModalitiesd(MapTransform):

@@ -46,7 +46,7 @@ COMPONENTS = {
     "torch.optim.lr_scheduler": """ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts ExponentialLR LinearLR
         MultiStepLR OneCycleLR PolynomialLR ReduceLROnPlateau StepLR""",
     "torch.utils.data": "ConcatDataset DataLoader RandomSampler SequentialSampler Subset",
-    "regionwise.bids": "datalist labeled write_derivatives",
+    "regionwise.bids": "datalist labeled scans write_derivatives",
     "regionwise.bundle.packed": "PublishWeights require_own_code start_from",
     "regionwise.cascade": "CropToPriord",
     "regionwise.diagnostics": "GradientSigns",
@@ -54,7 +54,7 @@ COMPONENTS = {
     "regionwise.distributed": "local_device share_of start stop synchronized",
     "regionwise.metadata": "AddMetadatad FilmDynUNet categories_of past_metadata",
     "regionwise.modalities": """DropModalitiesd HemisDynUNet LoadModalitiesd PresenceDynUNet evaluate_subsets
-        find_modalities with_dropout""",
+        scans with_dropout""",
     "regionwise.fusion": "FuseRatersd",
     "regionwise.precision": "Precision PrecisionInferer",
     "regionwise.soft_labels": "CompleteBackgroundd SoftLabelsd soft_augmentation",
