@@ -11,7 +11,13 @@ from regionwise.cli import main
 from regionwise.errors import InputError
 from regionwise.packaging import checks
 from regionwise.packaging.archive import read_bundle
-from regionwise.packaging.trial_run import _environment, check_chain, write_scan
+from regionwise.packaging.trial_run import (
+    _environment,
+    check_chain,
+    check_inference,
+    check_orientation,
+    write_scan,
+)
 from regionwise.packaging.verify import verify
 
 from . import hostile
@@ -26,7 +32,7 @@ def test_a_packed_bundle_passes_every_check(packed_zip, capfd):
     passed = [line.split()[0] for line in lines if line.split()[1] == "ok"]
     assert passed == [
         "checksums", "layout", "metadata", "versions", "weights", "code",
-        "properties", "network", "export", "inference", "chain",
+        "properties", "network", "export", "inference", "chain", "orientation",
     ]  # fmt: skip
     assert any("its copy of regionwise is the code that checks it" in line for line in lines)
 
@@ -170,7 +176,7 @@ def test_a_step_that_fails_is_named(packed_zip, tmp_path, capfd):
         (
             '"roi_size": "@patch_size"',
             '"roi_size": [16, 16]',
-            "inference.json gives other labels than evaluate",
+            "inference.json gives other logits than evaluate",
         ),
         ("{", "{", ""),
     ],
@@ -185,7 +191,41 @@ def test_a_chain_that_differs_from_the_evaluations_is_found(old, new, message, p
         with pytest.raises(InputError, match=message):
             check_chain(packed_folder)
     else:
-        assert check_chain(packed_folder).startswith("prepares 9216 voxels as evaluate.json does")
+        told = check_chain(packed_folder)
+        assert told.startswith("prepares 9216 voxels as evaluate.json does")
+        assert told.endswith("labels in 0.00% of the voxels")
+
+
+@pytest.mark.filterwarnings("ignore:parsing config_file")
+@pytest.mark.parametrize("axcodes", [None, "LPS", "RAI"])
+def test_a_bundle_that_turns_scans_gives_a_mirrored_one_the_same_labels(axcodes, packed_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = packed_folder / "configs" / "inference.json"
+    config = json.loads(file.read_text())
+    if axcodes:
+        step = {"_target_": "Orientationd", "keys": "image", "axcodes": axcodes, "labels": None}
+        config["preprocessing"]["transforms"].append(step)
+    file.write_text(json.dumps(config))
+    check_inference(packed_folder)
+    told = check_orientation(packed_folder)
+    assert told.startswith("labels of a scan stored mirrored lie on its voxels; other labels in ")
+    assert told.endswith("(regionwise check)") == (axcodes is None)
+    if axcodes:
+        assert float(told.split(" in ")[1].split("%")[0]) < 0.2
+
+
+@pytest.mark.filterwarnings("ignore:parsing config_file")
+def test_labels_that_do_not_follow_a_mirrored_scan_are_found(packed_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_inference(packed_folder)
+    monkeypatch.setattr("regionwise.packaging.trial_run.LARGEST_SHARE", -1.0)
+    file = packed_folder / "configs" / "inference.json"
+    config = json.loads(file.read_text())
+    step = {"_target_": "Orientationd", "keys": "image", "axcodes": "LPS", "labels": None}
+    config["preprocessing"]["transforms"].append(step)
+    file.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"a scan that is stored mirrored gets other labels in .* of the voxels"):
+        check_orientation(packed_folder)
 
 
 def test_an_older_package_is_said(packed_zip, tmp_path):

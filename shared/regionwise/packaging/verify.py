@@ -17,8 +17,9 @@ def verify(bundle: str, execute: bool | str | None = None) -> int:
     First without running any of it: the zip's members, checksums, layout, metadata and schema, versions, weights, and
     its code: `$` expressions, targets, macros and files that are not known to be only wiring are listed. If all is
     well and nothing is listed, it is copied to a temporary folder and run in a process of its own: MONAI's
-    check_properties, verify_net_in_out and ckpt_export, inference on a generated scan, and whether inference.json
-    prepares that scan, and the network answers, as in evaluate.json.
+    check_properties, verify_net_in_out and ckpt_export, inference on a generated scan, whether inference.json prepares
+    that scan, and the network answers, as in evaluate.json, and where the labels of the scan lie if it is stored
+    mirrored.
 
     README.md beside this module says what this protects from and what it does not.
 
