@@ -105,7 +105,7 @@ def test_command_writes_a_picture(tmp_path, capsys):
     assert main(["gradients", "--labels", str(tmp_path / "labels.nii.gz"), "--output", str(picture)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "slice 2 of axis 2 have more than one negative gradient component" in capsys.readouterr().out
-    gradients(str(tmp_path / "labels.nii.gz"), "boundary", str(picture), num_classes=5, rectified=True)
+    gradients(str(tmp_path / "labels.nii.gz"), "boundary", str(picture), num_classes=5, rectified=True, overwrite=True)
     assert f"{picture}: 0.0% of the voxels" in capsys.readouterr().out
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from monai.handlers import TensorBoardHandler
 
 from .errors import InputError
-from .files import atomic_path
+from .files import atomic_path, check_outputs
 from .maps import rectify, region_wise_map
 from .nifti import read_labels
 
@@ -142,6 +142,7 @@ def gradients(
     output: str = "gradients.png",
     num_classes: int | None = None,
     rectified: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Draw the effect of a region-wise map on the gradient, on the most informative slice of a label file.
 
@@ -151,6 +152,7 @@ def gradients(
         output: the picture to write (.png, .pdf or .svg).
         num_classes: the number of classes; by default the largest label + 1, up to 64.
         rectified: draw the rectified form of the map.
+        overwrite: replace a picture that is there already.
 
     Raises:
         InputError: If a file cannot be read, seems to be an image, or an argument is invalid.
@@ -158,6 +160,7 @@ def gradients(
     volume = read_labels(labels)
     if Path(output).suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"expected --output to end in .png, .pdf or .svg, got {output}")
+    check_outputs([Path(output)], [Path(labels)], overwrite, "--output")
     array = volume.array.reshape(volume.array.shape[:3]) if volume.array.shape[3:] == (1,) else volume.array
     if num_classes is None:
         num_classes = int(array.max(initial=0)) + 1

@@ -6,7 +6,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -163,6 +163,30 @@ def find_write_problem(folder: Path, option: str) -> str:
     if not place.is_dir():
         return f"expected a folder to write to as {option}, found a file at {place}"
     return "" if os.access(place, os.W_OK | os.X_OK) else f"cannot write to {place}: it is read-only"
+
+
+def check_outputs(
+    outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bool = False, option: str = "--out"
+) -> None:
+    """Check that no file to write is an input, whatever links lead to it, or is there already.
+
+    Args:
+        outputs: Files to write.
+        inputs: Files that are read.
+        overwrite: Accept files that are there already; never inputs.
+        option: Names the output, for the message.
+
+    Raises:
+        InputError: If a file would be lost.
+    """
+    kept = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in kept:
+            raise InputError(f"{path} is one of the inputs and would be overwritten; choose another {option}")
+        if path.is_dir():
+            raise InputError(f"expected to write a file at {path}, found a folder; choose another {option}")
+        if not overwrite and (path.exists() or path.is_symlink()):
+            raise InputError(f"{path} is there already; choose another {option}, or pass --overwrite to replace it")
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:

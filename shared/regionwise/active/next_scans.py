@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..bundle.recorded import build
 from ..errors import InputError
-from ..evaluation.output import check_outputs
+from ..evaluation.output import check_outputs, check_writable
 from ..files import atomic_path
-from ..scans import find_scans
+from ..guard import find_reader_problems
+from ..scans import CheckedScans, find_scans
 from .predictions import open_bundle, predict
 from .ranking import noise_beta, rank_foreground_random, rank_random, rank_stratified
 from .scores import slice_scores
@@ -33,7 +35,7 @@ def next_scans(
     Ranked by predictive entropy, two of three ranks class by class, with noise that decreases over the rounds
     (ClaSP-PE). Beside it stand two random orders: whatever is chosen by the first should be compared with as many cases
     chosen by them, of which foreground-aware random is the one that is hard to beat. Writes next_cases.csv and
-    next_slices.csv.
+    next_slices.csv. A scan that cannot be read is named, and the others are ranked.
 
     Args:
         unlabelled: folder of scans, as --input of the bundle's inference.json.
@@ -55,14 +57,16 @@ def next_scans(
     if round >= rounds:
         raise InputError(f"expected --round to be 0..{rounds - 1} (--rounds is {rounds}), found {round}")
     outputs = [Path(out) / CASES, Path(out) / SLICES]
+    check_writable(Path(out))
     check_outputs(outputs, [], overwrite)
     parser = open_bundle(model, checkpoint, network)
-    scans = find_scans(unlabelled, parser.get("modalities"))
-    names = [scan["case_id"] for scan in scans]
+    listed = find_scans(unlabelled, parser.get("modalities"))
+    names = [scan["case_id"] for scan in listed]
     if len(set(names)) < len(names):
         raise InputError(f"two scans are called {next(one for one in names if names.count(one) > 1)}; rename one")
-    axis = int(parser.get_parsed_content("slice_axis"))
-    found = {name: slice_scores(probabilities, axis) for name, probabilities in predict(parser, scans)}
+    scans = CheckedScans(listed, find_reader_problems)
+    axis = int(build(parser, "slice_axis", model))
+    found = {name: slice_scores(probabilities, axis) for name, probabilities in predict(parser, scans.usable)}
     beta = noise_beta(round, rounds)
     cases = [{"case": name} for name in found]
     scores = np.stack([scores.mean(0) for scores, _ in found.values()])
@@ -73,6 +77,7 @@ def next_scans(
     foreground = np.concatenate([seen for _, seen in found.values()])
     _write(outputs[1], ranked(slices, scores, foreground, beta, seed))
     print(f"{len(cases)} cases and {len(slices)} slices ranked: {outputs[0]}, {outputs[1]}")
+    scans.finish()
 
 
 def ranked(

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from monai.bundle import ConfigParser
 
-from ..errors import InputError
-from ..files import read_json
+from ..bundle.recorded import build, open_config, read_network
 from ..weights import load_weights
 
 
@@ -24,18 +23,12 @@ def open_bundle(model: str, checkpoint: str | None = None, network: str | None =
         network: A training's ``network.json``, where its network is not the bundle's.
 
     Raises:
-        InputError: If there is no bundle.
+        InputError: If there is no bundle, or the network is described wrongly.
     """
-    config = Path(model) / "configs" / "inference.json"
-    if not config.is_file():
-        raise InputError(f"expected a bundle in {model}, found no configs/inference.json")
-    parser = ConfigParser()
-    parser.read_config(str(config))
-    settings: dict[str, Any] = dict(read_json(network)) if network is not None else {}
+    settings = read_network(network) if network is not None else {}
     settings |= {"bundle_root": str(model), "device": "cpu"}
     settings["checkpoint"] = str(Path(model) / "models" / "model.pt") if checkpoint is None else checkpoint
-    parser.update(settings)
-    return parser
+    return open_config(model, "inference", settings)
 
 
 def predict(parser: ConfigParser, scans: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, np.ndarray]]:
@@ -48,8 +41,8 @@ def predict(parser: ConfigParser, scans: Sequence[Mapping[str, Any]]) -> Iterato
     Raises:
         InputError: If the weights do not fit the network.
     """
-    preprocess, inferer = (parser.get_parsed_content(key) for key in ("preprocessing", "inferer"))
-    network = load_weights(parser.get_parsed_content("network"), parser["checkpoint"]).eval()
+    preprocess, inferer, network = (build(parser, key, "the bundle") for key in ("preprocessing", "inferer", "network"))
+    network = load_weights(network, parser["checkpoint"]).eval()
     for scan in scans:
         image = preprocess({"image": scan["image"]})["image"].as_subclass(torch.Tensor)
         with torch.no_grad():

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.bundle import ConfigParser
 from scipy import stats
 
+from ..bundle.recorded import build, open_config
 from ..errors import InputError
-from ..evaluation.output import check_outputs
+from ..evaluation.output import check_outputs, check_writable
 from ..files import atomic_path, read_json, write_json
 from .predictions import open_bundle, predict
 from .ranking import noise_beta, rank_foreground_random, rank_random, rank_stratified
@@ -63,6 +63,7 @@ def replay(
     if not 0 < held_out < 1:
         raise InputError(f"expected --held_out to be a share between 0 and 1, found {held_out}")
     root = Path(out).absolute()
+    check_writable(root)
     check_outputs([root / CURVES, root / SUMMARY], [], overwrite)
     trained = _Trainings(Path(model).absolute(), dir, root, overrides)
     subjects = sorted({case["subject_id"] for case in trained.cases})
@@ -98,12 +99,8 @@ class _Trainings:
         self.dataset_dir = str(
             Path(dataset_dir).expanduser().absolute()
         )  # the trainings run in the folder of the bundle
-        if not (model / "configs" / "train.json").is_file():
-            raise InputError(f"expected a bundle in {model}, found no configs/train.json")
-        parser = ConfigParser()
-        parser.read_config(str(model / "configs" / "train.json"))
-        parser.update({"dataset_dir": self.dataset_dir})
-        self.cases: Sequence[Mapping[str, Any]] = parser.get_parsed_content("train#datalist")(section="all")
+        parser = open_config(model, "train", {"dataset_dir": self.dataset_dir})
+        self.cases: Sequence[Mapping[str, Any]] = build(parser, "train#datalist", model)(section="all")
 
     def run(self, labeled: Sequence[str], held_out: Sequence[str], seed: int) -> Path:
         """Train on some subjects, evaluate on others, and return the folder."""
@@ -134,7 +131,7 @@ class _Trainings:
     def _score(self, pool: Sequence[str], run: Path) -> tuple[np.ndarray, np.ndarray]:
         """Return scores (n, K) and foreground (n,) of subjects: means, or any, over their scans."""
         parser = open_bundle(str(self.model), str(run / "model_last.pt"), str(run / "network.json"))
-        axis = int(parser.get_parsed_content("slice_axis"))
+        axis = int(build(parser, "slice_axis", self.model))
         scans = [case for case in self.cases if case["subject_id"] in pool]
         found: dict[str, list[tuple[np.ndarray, bool]]] = {subject: [] for subject in pool}
         for case, (_, probabilities) in zip(scans, predict(parser, scans), strict=True):

@@ -1,12 +1,14 @@
 """Output folder of a command: nothing is overwritten by accident, and results are written all or none."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import atomic_path, find_write_problem
+from ..files import atomic_path, check_outputs, find_write_problem
+
+__all__ = ["as_folder", "check_outputs", "check_writable", "write_texts"]
 
 
 def as_folder(out: str | os.PathLike | None, command: str) -> Path:
@@ -29,27 +31,6 @@ def check_writable(out: Path) -> None:
     problem = find_write_problem(out, "--out")
     if problem:
         raise InputError(problem)
-
-
-def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bool = False) -> None:
-    """Check that no file to write is an input, whatever links lead to it, or is there already.
-
-    Args:
-        outputs: Files to write.
-        inputs: Files that are read.
-        overwrite: Accept files that are there already; never inputs.
-
-    Raises:
-        InputError: If a file would be lost.
-    """
-    kept = {path.resolve() for path in inputs}
-    for path in outputs:
-        if path.resolve() in kept:
-            raise InputError(f"{path} is one of the inputs and would be overwritten; choose another --out")
-        if path.is_dir():
-            raise InputError(f"expected to write a file at {path}, found a folder; choose another --out")
-        if not overwrite and (path.exists() or path.is_symlink()):
-            raise InputError(f"{path} is there already; choose another --out, or pass --overwrite to replace it")
 
 
 def write_texts(texts: Mapping[Path, str]) -> None:

@@ -23,10 +23,10 @@ from ..errors import InputError
 from .archive import REQUIRED_FILES, PackedBundle, write_folder
 from .code import find_code
 from .json_files import read_json, walk
+from .large_files import describe_large_files
 from .names import VERSION, as_shown
 
 SCHEMAS = Path(__file__).parent / "schema"
-ZOO_FILE_LIMIT_MIB = 25
 GUARD, GUARD_FILE = "regionwise.guard.segment_scans", "regionwise/guard.py"
 PACKAGE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,80}[A-Za-z0-9])?")
 
@@ -44,9 +44,8 @@ def check_layout(bundle: PackedBundle) -> str:
         )
     if named and GUARD_FILE not in bundle.contents:
         raise InputError(f"configs/inference.json names {GUARD}, but the bundle has no {GUARD_FILE}")
-    large = [path for path, content in bundle.contents.items() if len(content) > ZOO_FILE_LIMIT_MIB * 2**20]
-    note = f"; {', '.join(large)} above {ZOO_FILE_LIMIT_MIB} MiB: the model zoo wants large_files.yml" if large else ""
-    return f"{len(bundle.contents)} files{note}"
+    large = describe_large_files(bundle.contents)
+    return f"{len(bundle.contents)} files" + (f"; {large}" if large else "")
 
 
 def check_metadata(bundle: PackedBundle) -> str:

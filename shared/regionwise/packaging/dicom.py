@@ -10,7 +10,7 @@ import numpy as np
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from ..errors import InputError, find_input_error
-from ..files import atomic_path
+from ..files import atomic_path, check_outputs
 from ..nifti import read_labels, write_volume
 from ..options import as_flag
 from .archive import read_bundle
@@ -75,6 +75,9 @@ def dicom(
         execute: true also runs a bundle with code that `verify` lists.
         overwrite: true replaces the segmentation of an earlier run.
     """
+    folder_out, replace = Path(output_dir), as_flag(overwrite, "overwrite")
+    outputs = [folder_out / "segmentation.dcm", folder_out / "labels.nii.gz"]
+    check_outputs(outputs, Path(input).glob("*"), replace, "--output_dir")
     highdicom = _highdicom()
     packed = read_bundle(bundle)
     metadata = read_metadata(packed)
@@ -94,7 +97,7 @@ def dicom(
             "input": str(scan),
             "output_dir": str(output_dir),
             "bundle_root": str(folder),
-            "overwrite": as_flag(overwrite, "overwrite"),
+            "overwrite": replace,
         }
         workflow = ConfigWorkflow(str(folder / "configs" / "inference.json"), workflow_type="infer", **arguments)
         workflow.initialize()
@@ -104,13 +107,11 @@ def dicom(
             raise find_input_error(error) or error from error
     names = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     classes = {int(number): name for number, name in names.items() if int(number) > 0}
-    segmentation = make_segmentation(
-        series, Path(output_dir) / "labels.nii.gz", classes, axis, packed.name, packed.version
-    )
-    with atomic_path(Path(output_dir) / "segmentation.dcm") as file:
+    segmentation = make_segmentation(series, outputs[1], classes, axis, packed.name, packed.version)
+    with atomic_path(outputs[0]) as file:
         segmentation.save_as(file)
         check_geometry(highdicom.seg.segread(file), series)
-    print(f"{Path(output_dir) / 'segmentation.dcm'}: {', '.join(classes.values())} on {len(series.images)} images")
+    print(f"{outputs[0]}: {', '.join(classes.values())} on {len(series.images)} images")
 
 
 def read_series(folder: str | Path) -> Series:

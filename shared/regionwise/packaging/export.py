@@ -11,7 +11,7 @@ from monai.bundle import ConfigParser, ckpt_export
 from torch import nn
 
 from ..errors import InputError
-from ..files import atomic_path, write_text
+from ..files import atomic_path, check_outputs, write_text
 from ..options import as_flag
 from ..weights import load_weights
 from .archive import PackedBundle, read_bundle
@@ -23,7 +23,9 @@ from .packed_configs import json_bytes
 TOLERANCE = 1e-4
 
 
-def export(bundle: str, out: str, formats: str = "ts,onnx", execute: bool | str = False) -> None:
+def export(
+    bundle: str, out: str, formats: str = "ts,onnx", execute: bool | str = False, overwrite: bool = False
+) -> None:
     """Write model.ts, model.onnx and a README.md on pre- and postprocessing.
 
     Each file is loaded again and compared with PyTorch on a random batch; the largest absolute difference is printed.
@@ -35,12 +37,15 @@ def export(bundle: str, out: str, formats: str = "ts,onnx", execute: bool | str 
         out: folder to write to.
         formats: ``ts``, ``onnx`` or both. ONNX needs the extra `onnx`.
         execute: true also exports a bundle with code that `verify` lists.
+        overwrite: Replace files in ``out``.
     """
     wanted = formats if isinstance(formats, tuple | list) else str(formats).split(",")
     writers: dict[str, Callable] = {"ts": _write_torchscript, "onnx": _write_onnx}
     unknown = [one for one in wanted if one not in writers]
     if unknown or not wanted:
         raise InputError(f"expected --formats to name ts, onnx or both, found {formats!r}")
+    folder_out = Path(out)
+    check_outputs([folder_out / name for name in (*(f"model.{one}" for one in wanted), "README.md")], [], overwrite)
     packed = read_bundle(bundle)
     with checked_folder(packed, allow_code=as_flag(execute, "execute")) as folder:
         parser = ConfigParser()
@@ -50,9 +55,9 @@ def export(bundle: str, out: str, formats: str = "ts,onnx", execute: bool | str 
         batch = torch.rand(
             2, image["num_channels"], *image["spatial_shape"], generator=torch.Generator().manual_seed(0)
         )
-        differences = {one: writers[one](network, batch, folder, Path(out)) for one in wanted}
-    write_text(Path(out) / "README.md", describe(packed, differences))
-    print(f"before and after the network: {Path(out) / 'README.md'}")
+        differences = {one: writers[one](network, batch, folder, folder_out) for one in wanted}
+    write_text(folder_out / "README.md", describe(packed, differences))
+    print(f"before and after the network: {folder_out / 'README.md'}")
 
 
 def _write_torchscript(network: nn.Module, batch: torch.Tensor, folder: Path, out: Path) -> float:

@@ -15,6 +15,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from ..bundle.packed import code_digest, package_files
+from ..bundle.recorded import read_network
 from ..calibration.record import FILE as CALIBRATION
 from ..errors import InputError
 from ..files import atomic_path, parse_json
@@ -25,6 +26,8 @@ from .archive import REQUIRED_FILES, PackedBundle, with_manifest, zip_bytes
 from .calibration import calibration_section, find_calibration
 from .code import is_known_target
 from .json_files import walk
+from .large_files import FILE as LARGE_FILES
+from .large_files import find_large_files, large_files_json
 from .model_card import evaluation_section, scores, usage_section
 from .names import VERSION, as_shown
 from .packed_configs import json_bytes, packed_config, packed_metadata, training_network
@@ -70,6 +73,7 @@ def pack(
     evaluation: str | None = None,
     force: bool = False,
     execute: bool | str = False,
+    url: str | None = None,
 ) -> None:
     """Pack a bundle with trained weights as OUT/NAME_vVERSION.zip; the same input gives the same bytes.
 
@@ -85,6 +89,8 @@ def pack(
         evaluation: output_dir of the evaluation of these weights; without it, `eval` in the training's output_dir.
         force: pack without an evaluation.
         execute: true also builds a network that is not in `regionwise.packaging.allowed`.
+        url: address of the folder that will hold the files above 25 MiB, https://...; where there are such files,
+            large_files.json names it to the model zoo and to ``monai.bundle download_large_files``.
     """
     folder = Path(bundle)
     metadata = _read_metadata(folder)
@@ -114,6 +120,9 @@ def pack(
     )
     contents["docs/README.md"] = "\n".join(sections).encode()
     contents |= {f"regionwise/{path}": content for path, content in code.items()}
+    if url is not None:
+        named = large_files_json(contents, url)
+        contents |= {LARGE_FILES: named} if find_large_files(contents) else {}
     refuse_patient_data(contents, cases)
     refuse_machine_paths(contents, own=(folder.parent, weights_file.parent, Path(out)))
     content = zip_bytes(PackedBundle(name, number, with_manifest(name, number, contents)))
@@ -161,20 +170,15 @@ def _find_run(checkpoint: Path, execute: bool) -> tuple[Path, dict[str, Any], di
         raise InputError(
             f"expected network.json beside {file}; the training writes it, and it says which network this is"
         )
-    network, record = _json(path), file.parent / "run.json"
-    _check_network(path, network, execute)
+    network, record = read_network(path), file.parent / "run.json"
+    _check_targets(path, network, execute)
     return file, network, _json(record) if record.is_file() else {}
 
 
-def _check_network(path: Path, network: dict[str, Any], execute: bool) -> None:
-    """Refuse a network.json that names no network, or that would run code: packing builds the network."""
-    definition = network.get("network_def")
-    if not isinstance(definition, dict) or not isinstance(definition.get("_target_"), str):
-        raise InputError(f"expected the network (network_def) in {path}, not found; train again with this version")
+def _check_targets(path: Path, network: dict[str, Any], execute: bool) -> None:
+    """Refuse a network.json of components that are not known: packing builds the network."""
     for keys, value, _ in walk(network):
         text = f"{as_shown('#'.join(keys))}: {as_shown(value)}"
-        if any(key.startswith(("$", "@", "%")) for key in (*keys, value) if isinstance(key, str)):
-            raise InputError(f"expected plain values in {path}, found {text}, which would be evaluated; remove it")
         if keys and keys[-1] == "_target_" and not is_known_target(value) and not execute:
             raise InputError(
                 f"{path} names {text}, which is not on the list of known components; if you trust it, --execute true"

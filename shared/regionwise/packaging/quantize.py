@@ -12,12 +12,14 @@ import torch
 from monai.bundle import ConfigParser
 from torch import nn
 
+from ..bundle.recorded import build, open_config, read_network
 from ..errors import InputError
-from ..files import atomic_path, read_json, write_json
+from ..files import atomic_path, check_outputs, find_write_problem, write_json
 from ..metrics.overlap import counts, dice
 from ..weights import load_weights
 from .onnx_file import export_onnx, import_onnxruntime
 
+MODEL, RESULT = "model_int8.onnx", "model_int8.json"
 MEAN_LOSS, WORST_LOSS, SPEEDUP = 0.002, 0.01, 1.5
 QUANTIZED = ("Conv",)
 """Operations that run in int8. Norms stay in float32, where int8 costs accuracy, and so does the rest around them."""
@@ -64,6 +66,7 @@ def quantize(
     calibration: int = 32,
     cases: int | None = None,
     threads: int = 1,
+    overwrite: bool = False,
 ) -> None:
     """Write model_int8.onnx if it loses almost no Dice and is 1.5 times as fast; else say by how much it fails.
 
@@ -81,6 +84,7 @@ def quantize(
         calibration: number of patches to calibrate on.
         cases: number of validation cases to measure; by default all.
         threads: of the runtime.
+        overwrite: Replace files in ``out``.
 
     Raises:
         InputError: If the int8 network is not offered, or the bundle, its weights or the data do not fit.
@@ -88,12 +92,17 @@ def quantize(
     for name, value in (("calibration", calibration), ("threads", threads), ("cases", 1 if cases is None else cases)):
         if value < 1:
             raise InputError(f"expected --{name} to be an integer >= 1, found {value}")
+    outputs = [Path(out) / name for name in (MODEL, RESULT)]
+    problem = find_write_problem(Path(out), "--out")
+    if problem:
+        raise InputError(problem)
+    check_outputs(outputs, [], overwrite)
     runtime = import_onnxruntime("int8")
     inference, training = _parsers(Path(model), dir, fold, folds, checkpoint, network)
-    net = load_weights(inference.get_parsed_content("network_def"), inference["checkpoint"]).eval()
-    inferer = inference.get_parsed_content("inferer")
-    preprocess = training.get_parsed_content("train#preprocessing")
-    datalist = training.get_parsed_content("train#datalist")
+    net = load_weights(build(inference, "network_def", model), inference["checkpoint"]).eval()
+    inferer = build(inference, "inferer", model)
+    preprocess = build(training, "train#preprocessing", model)
+    datalist = build(training, "train#datalist", model)
     held_out = datalist(section="val")[:cases]
     learned = (preprocess(dict(case)) for case in datalist(section="train"))
     batches = calibration_batches(learned, inferer, net, calibration)
@@ -105,10 +114,10 @@ def quantize(
         found = compare(sessions, (preprocess(dict(case)) for case in held_out), inferer)
         if not found.is_offered:
             raise InputError(f"int8 is not offered: {found}")
-        with atomic_path(Path(out) / "model_int8.onnx") as path:
+        with atomic_path(outputs[0]) as path:
             path.write_bytes((folder / "int8.onnx").read_bytes())
-    write_json(Path(out) / "model_int8.json", asdict(found))
-    print(f"{Path(out) / 'model_int8.onnx'}: {found}")
+    write_json(outputs[1], asdict(found))
+    print(f"{outputs[0]}: {found}")
 
 
 def compare(networks: Sequence[Callable], cases: Iterator[Mapping[str, Any]], inferer: Callable) -> Comparison:
@@ -189,19 +198,12 @@ def _dice(prediction: np.ndarray, reference: np.ndarray, classes: int) -> float:
 def _parsers(
     model: Path, dir: str, fold: int, folds: int, checkpoint: str | None, network: str | None
 ) -> tuple[ConfigParser, ConfigParser]:
-    parsers = []
-    for name in ("inference", "train"):
-        config = model / "configs" / f"{name}.json"
-        if not config.is_file():
-            raise InputError(f"expected a bundle in {model}, found no configs/{name}.json")
-        parser = ConfigParser()
-        parser.read_config(str(config))
-        parser.update(dict(read_json(network)) if network is not None else {})
-        parsers.append(parser)
-    inference, training = parsers
+    recorded = {} if network is None else read_network(network)
     weights = str(model / "models" / "model.pt") if checkpoint is None else checkpoint
-    inference.update({"bundle_root": str(model), "device": "cpu", "checkpoint": weights})
-    training.update({"dataset_dir": dir, "split": "kfold", "fold": fold, "folds": folds})
+    root = {"bundle_root": str(model), "device": "cpu", "checkpoint": weights}
+    inference = open_config(model, "inference", recorded | root)
+    data = {"dataset_dir": dir, "split": "kfold", "fold": fold, "folds": folds}
+    training = open_config(model, "train", recorded | data)
     return inference, training
 
 

@@ -9,6 +9,7 @@ from monai.bundle import run as run_bundle
 
 from ..bundle.command_line import read_arguments
 from ..bundle.lint import find_problems
+from ..bundle.recorded import check_plain
 from ..calibration.record import FILE, margin_of, read_record
 from ..datasets import LABELS
 from ..errors import InputError
@@ -32,6 +33,7 @@ def predict(
     coverage: float = 0.9,
     device: str | None = None,
     args_file: str | None = None,
+    overwrite: bool = False,
     **overrides: Any,
 ) -> None:
     """Segment scans with a bundle: OUTPUT_DIR/predictions holds a label map per scan.
@@ -57,6 +59,7 @@ def predict(
         coverage: Share of cases to accept at least without a human, if the calibration has no threshold.
         device: Such as cuda:0; by default the bundle's choice.
         args_file: Settings of the run, such as RUN/network.json.
+        overwrite: Replace the label maps of an earlier run.
         overrides: Ids of the bundle's configuration, as for ``python -m monai.bundle run``.
     """
     configs = [str(Path(bundle) / "configs" / name) for name in CONFIGS]
@@ -65,13 +68,23 @@ def predict(
             raise InputError(f"expected a configuration at {path}, not found; pass the folder of a bundle as --bundle")
     if isinstance(checkpoint, str) and "," in checkpoint and not Path(checkpoint).is_file():
         checkpoint = [name.strip() for name in checkpoint.split(",")]
-    given = {"bundle_root": bundle, "input": input, "output_dir": output_dir, "tta": tta, **overrides}
+    given = {
+        "bundle_root": bundle,
+        "input": input,
+        "output_dir": output_dir,
+        "tta": tta,
+        "overwrite": overwrite,
+        **overrides,
+    }
     given |= {key: value for key, value in (("checkpoint", checkpoint), ("device", device)) if value is not None}
     if (dropout or samples or margins or calibration) and not uncertainty:
         raise InputError("--dropout, --samples, --margins and --calibration are parts of --uncertainty; pass it too")
     if not 0 < coverage <= 1:
         raise InputError(f"expected --coverage in (0, 1], found {coverage:g}")
+    if not 0 <= dropout < 1 or samples < 0:
+        raise InputError(f"expected --dropout in [0, 1) and --samples >= 0, found {dropout:g} and {samples}")
     recorded = {} if args_file is None else read_arguments(args_file)
+    check_plain(recorded, args_file or "")
     problems = find_problems(configs, {**recorded, **given}, "predicting")
     if problems:
         raise InputError(problems[0])
@@ -151,7 +164,7 @@ def uncertainty_overrides(
     }
     return {
         "measures": {"_target_": f"{HERE}.measures.measures_of", "record": record},
-        "network": {**config["network"], "_target_": f"{HERE}.members.load_members", "samples": samples},
+        "ensemble": {**config["ensemble"], "_target_": f"{HERE}.members.load_members", "samples": samples},
         "inferer": {
             "_target_": "regionwise.precision.PrecisionInferer",
             "precision": config["inferer"]["precision"],
