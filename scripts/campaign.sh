@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Bad values, mutated files, hostile bundles and killed trainings, drawn by a seed; a table of what held and what failed:
-# scripts/campaign.sh [--seed N] [--size small|full] [--areas commands runner scans inference bundles tricks kills]
+# scripts/campaign.sh [--seed N] [--size small|full] [--areas commands chosen runner scans inference bundles tricks kills]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh test

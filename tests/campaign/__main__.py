@@ -12,6 +12,7 @@ import numpy as np
 
 from .bad_overrides import try_runner
 from .bad_values import try_commands
+from .chosen import try_chosen
 from .hostile_bundles import try_bundles, try_known_tricks
 from .kills import try_kills
 from .mutated_inference import try_inference
@@ -28,6 +29,7 @@ AREAS: dict[str, tuple[Area, int, int]] = {
     "bundles": (try_bundles, 25, 250),
     "tricks": (try_known_tricks, 10, 1000),
     "kills": (try_kills, 6, 60),
+    "chosen": (try_chosen, 60, 1000),
 }
 
 
@@ -36,6 +38,7 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/campaign.sh", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other inputs of the same kinds")
     parser.add_argument("--size", choices=("small", "full"), default="small", help="minutes, or an hour")
+    parser.add_argument("--count", type=int, help="trials of each area, in place of those of the size")
     parser.add_argument("--areas", nargs="+", choices=AREAS, default=list(AREAS))
     given = parser.parse_args(words)
     logging.getLogger("nibabel").setLevel(logging.CRITICAL)  # of every header that it mends
@@ -45,7 +48,8 @@ def main(words: list[str] | None = None) -> int:
             area, small, full = AREAS[name]
             started = time.monotonic()
             random = np.random.default_rng([given.seed, list(AREAS).index(name)])
-            for trial in area(random, small if given.size == "small" else full, Path(folder) / name):
+            count = given.count or (small if given.size == "small" else full)
+            for trial in area(random, count, Path(folder) / name):
                 trials.append(trial)
                 if trial.problem:
                     print(f"failed: {trial.area}: {trial.command}\n        {trial.problem}", flush=True)

@@ -18,6 +18,7 @@ from ..packaging.packing import pack_tiny
 from .label_maps import labels, write_labels
 from .trial import Ending, Trial, files_of, find_problem, run
 
+WEIGHTS = {"checkpoint": "tiny/run/model.pt", "network": "tiny/run/network.json"}
 # A command that is right, by paths in the folder that `prepare` makes; outputs start with "out".
 RIGHT: dict[str, dict[str, str]] = {
     "phantom": {"dataset": "acdc", "out": "out", "subjects": "1", "size": "32", "preset": "small"},
@@ -33,9 +34,9 @@ RIGHT: dict[str, dict[str, str]] = {
         "device": "cpu",
     },
     "calibrate": {"predictions": "predictions", "references": "references", "out": "out", "classes": "one,two"},
-    "next": {"unlabelled": "predictions", "model": "tiny/source/acdc_rrw", "out": "out.csv"},
-    "replay": {"dir": "acdc", "model": "tiny/source/acdc_rrw", "out": "out"},
-    "quantize": {"model": "tiny/source/acdc_rrw", "dir": "acdc", "out": "out"},
+    "next": {"unlabelled": "scan.nii.gz", "model": "tiny/source/acdc_rrw", "out": "out", **WEIGHTS},
+    "replay": {"dir": "acdc", "model": "tiny/source/acdc_rrw", "out": "out", "start": "1", "step": "1"},
+    "quantize": {"model": "tiny/source/acdc_rrw", "dir": "acdc", "out": "out", "folds": "2", **WEIGHTS},
     "fuse": {"raters": "[predictions,references]", "out": "out"},
     "compare": {"results": "[results_a,results_b]", "out": "out", "permutations": "50"},
     "gradients": {"labels": "references/a.nii.gz", "output": "out.png"},

@@ -14,7 +14,7 @@ from .mutated_scans import MUTATIONS, find_wrong_dice
 from .trial import Ending, Trial, find_problem, run, table
 
 # Enough of each to see that a kind of input broke; `scripts/campaign.sh` tries more, with other seeds.
-SLICE = {"commands": 60, "runner": 16, "scans": 8, "bundles": 8, "tricks": 4}
+SLICE = {"commands": 60, "chosen": 24, "runner": 16, "scans": 8, "bundles": 8, "tricks": 4}
 
 
 @pytest.mark.parametrize("name", SLICE)

@@ -36,6 +36,7 @@ WRONG = [
     ({"boundary_width_mm": "abc"}, "expected boundary_width_mm > 0, got abc"),
     ({"boundary_width_mm": True}, "expected boundary_width_mm > 0"),
     ({"boundary_width_mm": math.nan}, "expected boundary_width_mm > 0"),
+    ({"tolerances_mm": (1, 2, 1)}, "expected each number of tolerances_mm once, got"),
     ({"tolerances_mm": (1, math.inf)}, "expected numbers >= 0 as tolerances_mm"),
     ({"detection_ml": "abc"}, "expected numbers >= 0 as detection_ml"),
 ]

@@ -81,11 +81,14 @@ def test_without_a_score_there_is_no_review(folders, tmp_path):
     [
         ("case,dice\ncase00,1\n", "expected the columns case and trust in .*uncertainty.csv"),
         ("case,trust\ncase00,high\n", "expected a number per case in the column trust of .*uncertainty.csv"),
+        ("case,trust\ncase00,nan\n", "expected a number per case in the column trust of .*found 'nan'"),
+        ("case,trust\ncase00\n", "expected a number per case in the column trust of .*found None"),
+        ("case,trust\n\udcff\udcfe", "uncertainty.csv is not a table in UTF-8"),
         ("case,trust\ncase00,1\n", "has no row for 19 of 20 cases, first 'case01'"),
     ],
 )
 def test_tables_that_are_none(folders, tmp_path, text, message):
-    (tmp_path / "uncertainty.csv").write_text(text)
+    (tmp_path / "uncertainty.csv").write_text(text, errors="surrogateescape")
     with pytest.raises(InputError, match=message):
         evaluate(*folders, tmp_path / "out", workers=1, uncertainty=tmp_path / "uncertainty.csv")
     with pytest.raises(InputError, match=r"expected the table of 'predict --uncertainty' at .*, not found"):

@@ -53,6 +53,8 @@ class EvaluationSettings:
         for key in ("tolerances_mm", "detection_ml"):
             if not all(_is_number(one) and one >= 0 for one in getattr(self, key)):
                 raise InputError(f"expected numbers >= 0 as {key}, got {getattr(self, key)}")
+            if len(set(getattr(self, key))) < len(getattr(self, key)):
+                raise InputError(f"expected each number of {key} once, got {getattr(self, key)}")
         width_mm = self.boundary_width_mm
         if width_mm is not None and not (_is_number(width_mm) and width_mm > 0):
             raise InputError(f"expected boundary_width_mm > 0, got {width_mm}")

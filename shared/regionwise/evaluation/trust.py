@@ -43,14 +43,17 @@ def read_trust(path: str | os.PathLike, names: Sequence[str]) -> tuple[dict[str,
     path = Path(path)
     if not path.is_file():
         raise InputError(f"expected the table of 'predict --uncertainty' at {path}, not found")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not a table in UTF-8; is it an uncertainty.csv?") from error
     if not rows or not {"case", "trust"} <= set(rows[0]):
         raise InputError(f"expected the columns case and trust in {path}; is it an uncertainty.csv?")
-    try:
-        found = {row["case"]: float(row["trust"]) for row in rows}
-    except ValueError as error:
-        raise InputError(f"expected a number per case in the column trust of {path} ({error})") from error
+    found = {row["case"]: _as_number(row["trust"]) for row in rows}
+    wrong = next((row for row in rows if not np.isfinite(found[row["case"]])), None)
+    if wrong is not None:
+        raise InputError(f"expected a number per case in the column trust of {path}, found {wrong['trust']!r}")
     missing = [name for name in names if name not in found]
     if missing:
         raise InputError(f"{path} has no row for {len(missing)} of {len(names)} cases, first '{missing[0]}'")
@@ -100,6 +103,14 @@ def summarize_trust(results: Sequence[CaseResult], trust: Mapping[str, float], s
 def review_csv(summary: Mapping[str, Any]) -> str:
     """Return the cases of `summarize_trust` as CSV, the least trusted first."""
     return csv_text(COLUMNS, [[row[column] for column in COLUMNS] for row in summary["cases"]])
+
+
+def _as_number(text: str | None) -> float:
+    """Return a cell as a number; NaN where it is none."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return float("nan")
 
 
 def _row(names: Sequence[str], scores: np.ndarray, send: np.ndarray, dice: np.ndarray, index: int) -> tuple[Any, ...]:

@@ -68,6 +68,9 @@ def fuse(
     folder = as_folder(out, "fuse")
     if method not in METHODS:
         raise InputError(f"Unknown fusion method '{method}'; {did_you_mean(method, METHODS)}")
+    for name, value in (("epoch", epoch), ("seed", seed)):
+        if value < 0:
+            raise InputError(f"expected --{name} to be an integer >= 0, found {value}")
     check_writable(folder)
     found = find_raters([*(raters if isinstance(raters, list) else raters.split(",")), *more], pattern)
     inputs = [path for files in found.values() for path in files.values()]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from ...errors import InputError, did_you_mean
 from ..output import as_folder, check_outputs, check_writable, write_texts
 from . import tables
 from .claims import Options
@@ -71,14 +71,16 @@ def compare(
     given = [*_as_texts(results, "--results"), *_as_texts(list(more), "--results")]
     check_writable(folder)
     options = Options(permutations, level, seed, correction, margins or {})
+    compared = _as_texts(metrics, "--metrics")
+    _check_metrics(compared, options)
     methods = read_methods(given, rename)
     files = [path for method in methods for path in method.files]
     check_outputs([folder / name for name in FILES], files, overwrite)
     comparison = compare_methods(
         methods,
-        metrics=_as_texts(metrics, "--metrics"),
+        metrics=compared,
         baseline=baseline,
-        inter_rater=read_methods([inter_rater], rename)[0] if inter_rater is not None else None,
+        inter_rater=read_methods([inter_rater], rename, every_name=False)[0] if inter_rater is not None else None,
         options=options,
         groups=read_groups(groups) if groups is not None else None,
         skip_bad=skip_bad,
@@ -109,6 +111,16 @@ def write_comparison(folder: Path, comparison: Mapping[str, Any]) -> None:
         json.dumps(comparison, indent=2, allow_nan=False) + "\n",
     )
     write_texts(dict(zip((folder / name for name in FILES), texts, strict=True)))
+
+
+def _check_metrics(metrics: Sequence[str], options: Options) -> None:
+    """Refuse a metric that is given twice, and a margin of one that is not compared."""
+    double = next((one for one in metrics if metrics.count(one) > 1), None)
+    if double is not None:
+        raise InputError(f"expected each of --metrics once, got '{double}' twice")
+    unknown = next((one for one in options.margins if one not in metrics), None)
+    if unknown is not None:
+        raise InputError(f"--margins names '{unknown}', which is not compared; {did_you_mean(unknown, metrics)}")
 
 
 def _as_texts(values: str | Path | Sequence[str | Path], option: str) -> list[str]:

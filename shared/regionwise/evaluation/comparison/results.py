@@ -37,7 +37,9 @@ class Method:
         return None if None in values else values
 
 
-def read_methods(results: Sequence[str], rename: Mapping[str, str] | None = None) -> list[Method]:
+def read_methods(
+    results: Sequence[str], rename: Mapping[str, str] | None = None, every_name: bool = True
+) -> list[Method]:
     """Read the results of several methods.
 
     Args:
@@ -45,9 +47,11 @@ def read_methods(results: Sequence[str], rename: Mapping[str, str] | None = None
             folders (the seeds of a method), or a file that `read_run` reads. A NAME given twice is one method with the
             seeds of both.
         rename: New names of structures, such as {"class 1": "RV"}, so that tools can be compared.
+        every_name: Whether each structure to rename has to occur.
 
     Raises:
-        InputError: If a folder has no results, two methods have one name, or a case is twice in one file.
+        InputError: If a folder has no results, a structure to rename does not occur, two methods have one name, or a
+            case is twice in one file.
     """
     if rename is not None and not (
         isinstance(rename, Mapping) and all(isinstance(name, str) for pair in rename.items() for name in pair)
@@ -66,12 +70,16 @@ def read_methods(results: Sequence[str], rename: Mapping[str, str] | None = None
         elif name in implicit:
             raise InputError(f"two results are called '{name}'; name both as NAME=DIR")
         files.setdefault(name, []).extend(_files(path))
-    methods = []
+    methods, structures = [], set()
     for name, found in files.items():
         read = [read_run(path) for path in found]
+        structures |= {structure for run, _ in read for _, structure in run}
         notes = dict.fromkeys(f"{name}: {note}" for _, lines in read for note in lines)
         runs = tuple(_renamed(run, rename or {}) for run, _ in read)
         methods.append(Method(name, runs, tuple(found), tuple(notes)))
+    unknown = [structure for structure in rename or {} if structure not in structures]
+    if unknown and every_name:
+        raise InputError(f"--rename names '{unknown[0]}', no structure; {did_you_mean(unknown[0], sorted(structures))}")
     return methods
 
 
