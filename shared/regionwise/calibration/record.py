@@ -62,9 +62,9 @@ def calibrator_of(record: Mapping[str, Any] | None) -> Calibrator | None:
 
 
 def weights_hold_scaling(record: Mapping[str, Any]) -> bool:
-    """Whether the scaling of a record lies in the last layer of the weights that it names."""
+    """Return whether the scaling of a record lies in the last layer of the weights that it names."""
     scaling = record.get("scaling")
-    return bool(scaling) and "weights_sha256" in record and scaling["method"] not in OF_NO_LAYER
+    return scaling is not None and "weights_sha256" in record and scaling["method"] not in OF_NO_LAYER
 
 
 def describe_scaling(scaling: Mapping[str, Any]) -> str:
