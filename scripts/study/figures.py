@@ -56,9 +56,14 @@ def paired_differences(rows: Rows, methods: Sequence[str], baseline: str, metric
     structures = list(dict.fromkeys(row["structure"] for row in rows))
     others = [method for method in methods if method != baseline]
 
+    columns = min(len(structures), 3)
+    lines = -(-len(structures) // columns)
+
     def draw(figure: Figure) -> None:
-        panels = figure.subplots(1, len(structures), squeeze=False, sharex=True, sharey=True)[0]
-        for axes, structure in zip(panels, structures, strict=True):
+        panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
+        for axes in panels[len(structures) :]:
+            axes.set_axis_off()
+        for axes, structure in zip(panels, structures, strict=False):
             means = {method: _case_means(rows, method, structure, metric) for method in methods}
             for place, method in enumerate(others):
                 shared = [case for case in means[baseline] if case in means[method]]
@@ -72,15 +77,21 @@ def paired_differences(rows: Rows, methods: Sequence[str], baseline: str, metric
             axes.set_ylim(len(others) - 0.4, -0.6)
             axes.set(title=structure, xlabel=f"{definition(metric).title} minus that of {baseline}")
 
-    return as_svg(draw, (2 + 3 * len(structures), 1 + 0.45 * len(others)), f"Paired differences of {metric}")
+    return as_svg(draw, (2 + 3 * columns, lines * (1 + 0.45 * len(others))), f"Paired differences of {metric}")
 
 
 def rank_shares(ranking: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> str:
-    """Rank distributions over bootstrap samples of the patients: a blob's area is the share of samples."""
+    """Rank distributions over bootstrap samples of the patients: a blob's area is the share of samples.
+
+    A column per structure, a line per order of aggregation.
+    """
+    orders = list(dict.fromkeys(one["order"] for one in ranking))
+    structures = list(dict.fromkeys(one["structure"] for one in ranking))
 
     def draw(figure: Figure) -> None:
-        panels = figure.subplots(1, len(ranking), squeeze=False, sharey=True)[0]
-        for axes, one in zip(panels, ranking, strict=True):
+        panels = figure.subplots(len(orders), len(structures), squeeze=False, sharex=True, sharey=True)
+        for one in ranking:
+            axes = panels[orders.index(one["order"]), structures.index(one["structure"])]
             for x, method in enumerate(methods):
                 shares = one["shares"].get(method, [])
                 axes.scatter(
@@ -89,10 +100,13 @@ def rank_shares(ranking: Sequence[Mapping[str, Any]], methods: Sequence[str]) ->
                 )  # fmt: skip
             axes.set_xticks(range(len(methods)), methods, rotation=60, ha="right")
             # A blob of all samples has a radius of 8 points: more than a third of a step.
-            axes.set(xlim=(-0.8, len(methods) - 0.2), ylim=(len(methods) + 0.6, 0.4))
-            axes.set(title=f"{one['structure']}\n{one['order'].replace('_', ' ')}, tau {one['tau']:.2f}", ylabel="rank")
+            axes.set(xlim=(-0.8, len(methods) - 0.2), ylim=(len(methods) + 0.8, 0.2), yticks=range(1, len(methods) + 1))
+            axes.set(title=f"{one['structure']}\n{one['order'].replace('_', ' ')}, tau {one['tau']:.2f}")
+        for axes in panels[:, 0]:
+            axes.set_ylabel("rank")
 
-    return as_svg(draw, (1 + 2.1 * len(ranking), 3.6), "Rank stability")
+    height = 1 + len(orders) * (0.6 + 0.28 * len(methods))
+    return as_svg(draw, (1 + 2.1 * len(structures), height), "Rank stability")
 
 
 def _case_means(rows: Rows, method: str, structure: str, metric: str) -> dict[str, float]:
