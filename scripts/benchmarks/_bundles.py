@@ -28,10 +28,10 @@ USED = {"num_workers": 0, "device": "cpu", "tta": False}
 EPOCHS = 5
 
 
-def write_phantom(folder: Path, dataset: str, subjects: int, size: int) -> Path:
+def write_phantom(folder: Path, dataset: str, subjects: int, size: int, preset: str = "full") -> Path:
     """Write a synthetic dataset unless it is there, and return its folder."""
     if not folder.is_dir():
-        phantom(dataset, str(folder), subjects=subjects, seed=0, size=size)
+        phantom(dataset, str(folder), subjects=subjects, seed=0, size=size, preset=preset)
     return folder
 
 

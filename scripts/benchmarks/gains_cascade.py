@@ -1,13 +1,14 @@
 #!/usr/bin/env python
 """Measure what two stages gain over one on the tumors of synthetic scans in KiTS19's layout.
 
-python scripts/benchmarks/gains_cascade.py --out FOLDER [--iterations 500] [--subjects 24] [--size 128]
+python scripts/benchmarks/gains_cascade.py --out FOLDER [--iterations 400] [--subjects 20] [--size 128]
 
 Three trainings of as many voxels each: one stage on slices of half the size, as the bundle's 256 of 512; one stage on
 whole slices; two stages, of which the first locates the kidneys on slices of half the size (two short trainings, each
 on half of the training cases, predict the boxes of the other half) and the second segments the boxes in whole slices.
-Even cases train, odd ones are segmented; their boxes come from the first of the short trainings. Dice, CPU seconds of
-training and of inference. A training that is in FOLDER already is not made again.
+The scans are those of the phantom's preset `small`. Even cases train, odd ones are segmented; their boxes come from the
+first of the short trainings. Dice, CPU seconds of training and of inference. A training that is in FOLDER already is
+not made again.
 """
 
 import argparse
@@ -30,7 +31,7 @@ class Experiment:
 
     def __init__(self, out: Path, iterations: int, subjects: int, size: int) -> None:
         self.out, self.iterations, self.size = out, iterations, size
-        self.data = write_phantom(out / "data", "kits", subjects, size)
+        self.data = write_phantom(out / "data", "kits", subjects, size, "small")
         cases = sorted(folder.name for folder in self.data.iterdir())
         halves = [cases[0::4], cases[2::4]]  # of the even ones
         self.splits = [out / f"half{number}.json" for number in (0, 1)]
@@ -96,8 +97,8 @@ def main() -> None:
     """Make the runs that are missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the data and the trainings")
-    parser.add_argument("--iterations", type=int, default=500, help="of 8 slices of half the size, or as many voxels")
-    parser.add_argument("--subjects", type=int, default=24)
+    parser.add_argument("--iterations", type=int, default=400, help="of 8 slices of half the size, or as many voxels")
+    parser.add_argument("--subjects", type=int, default=20)
     parser.add_argument("--size", type=int, default=128, help="rows of a slice")
     args = parser.parse_args()
     experiment = Experiment(args.out, args.iterations, args.subjects, args.size)
