@@ -28,8 +28,6 @@ LONGEST_MINUTES = 30
 # Both chains average the network's logits over the same windows, in another order: they differ by rounding alone,
 # and a label then only where two logits are closer than that.
 LARGEST_DIFFERENCE = 1e-4
-# A bundle that turns scans to one orientation gives a mirrored scan the same labels but for rounding.
-LARGEST_SHARE = 0.002
 KEPT_VARIABLES = {
     "PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
 }  # fmt: skip
@@ -179,10 +177,9 @@ def check_chain(folder: Path) -> str:
 def check_orientation(folder: Path) -> str:
     """Check that a scan stored in another orientation (left-right and front-back) gets its labels on its own voxels.
 
-    The scan is that of `check_inference`. Networks see the axes as they are stored: only a bundle that turns every scan
-    to one orientation gives the same labels in the world, and it must.
+    The scan is that of `check_inference`. Networks see the axes as they are stored, and resampling starts at the first
+    voxel as it is stored: how many labels differ in the world is told, not judged.
     """
-    config = ConfigParser.load_config_file(str(folder / "configs" / "inference.json"))
     Path("mirrored").mkdir()
     for file in sorted(Path("scan").glob("*.nii.gz")):
         nib.save(_mirrored(nib.load(file)), Path("mirrored") / file.name)
@@ -198,12 +195,10 @@ def check_orientation(folder: Path) -> str:
     if back.shape != labels.shape or not np.allclose(back.affine, labels.affine, atol=1e-3):
         raise InputError("the labels of a scan that is stored mirrored do not lie on its voxels")
     share = float((np.asanyarray(back.dataobj) != np.asanyarray(labels.dataobj)).mean())
-    steps = config.get("preprocessing", {}).get("transforms", [])
-    turns = any("Orientation" in str(step.get("_target_")) for step in steps)
-    if turns and share > LARGEST_SHARE:
-        raise InputError(f"a scan that is stored mirrored gets other labels in {share:.1%} of the voxels")
-    told = "" if turns else "; no step turns scans: store them as the training data are (regionwise check)"
-    return f"labels of a scan stored mirrored lie on its voxels; other labels in {share:.1%} of them{told}"
+    return (
+        f"labels of a scan stored mirrored lie on its voxels; other labels in {share:.1%} of them: store scans as the "
+        "training data are (regionwise check)"
+    )
 
 
 def _written(folder: str) -> Any:
