@@ -16,6 +16,7 @@ import numpy as np
 from regionwise.calibration.calibrate import find_calibration_cases, patients_of
 from regionwise.calibration.fitting import describe, fit_cases, measure_cross_fitted
 from regionwise.evaluation.settings import EvaluationSettings
+from regionwise.evaluation.stripes import count_changes
 from regionwise.nifti import read_labels
 
 COLUMNS = (
@@ -32,16 +33,6 @@ COLUMNS = (
     "Spearman",
     "period 2",
 )
-
-
-def changes(labels: np.ndarray) -> np.ndarray:
-    """Count the label changes along each axis, and those that the next voxel takes back: int64 (axes, 2)."""
-    counts = np.zeros((labels.ndim, 2), np.int64)
-    for axis in range(labels.ndim):
-        line = np.moveaxis(labels, axis, 0)
-        change = line[1:] != line[:-1]
-        counts[axis] = np.count_nonzero(change), np.count_nonzero(change[:-1] & (line[2:] == line[:-2]))
-    return counts
 
 
 def row(folder: Path, references: str, dataset: str) -> list[float | None]:
@@ -63,7 +54,7 @@ def row(folder: Path, references: str, dataset: str) -> list[float | None]:
     pairs = [mean(way, key) for key in ("ace", "ece", "nll") for way in ("before", "after")]
     trust = summary.get("trust") or {}
     ratio = trust["augrc"] / trust["augrc_random"] if trust else None
-    counted = sum(changes(read_labels(case.prediction).array) for case in cases)
+    counted = sum(count_changes(read_labels(case.prediction).array) for case in cases)
     stripes = float(np.max(counted[:, 1] / np.maximum(counted[:, 0], 1)))
     bias = mean("before", "volume_bias_ml")
     return [dice, *pairs, bias, scaling.temperature[0], ratio, trust.get("spearman"), stripes]
