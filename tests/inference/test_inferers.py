@@ -86,6 +86,21 @@ def test_how_many_copies_one_pass_holds_does_not_change_the_result(monkeypatch, 
     assert torch.allclose(ensemble(image), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("batch_size", "bfloat16", "passes"), [(1, False, 4), (1, True, 8), (3, False, 8)])
+@torch.no_grad()
+def test_two_copies_of_a_window_share_a_pass_in_float32(batch_size, bfloat16, passes):
+    sizes = []
+
+    class Count(nn.Module):
+        def forward(self, image):
+            sizes.append(len(image))
+            return torch.cat([image, image], 1)
+
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        ProbabilityEnsemble([Count()])(torch.zeros(batch_size, 1, 2, 2, 2))
+    assert sizes == [8 * batch_size // passes] * passes
+
+
 def test_members_are_averaged_as_probabilities():
     first, second = network(seed=0), network(seed=1)
     image = volume(8, 8)

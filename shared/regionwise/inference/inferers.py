@@ -19,8 +19,8 @@ from ..weights import load_weights
 from .decoding import dice_optimal_labels
 
 DECODINGS = ("argmax", "dice")
-# Mirrored copies of one window per forward pass. On a CPU PyTorch leaves small layers of a batch of one, in float32, to
-# a convolution of its own that is slower than oneDNN's: two copies at once take half the time, more of them longer.
+# Mirrored copies of one window per forward pass, in float32 on a CPU: PyTorch leaves small layers of a batch of one to
+# a convolution of its own that is slower than oneDNN's. Two copies at once take half the time, more of them longer.
 COPIES = 2
 
 
@@ -49,7 +49,8 @@ class ProbabilityEnsemble(nn.Module):
         """
         axes = range(2, image.ndim)
         flips = [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)] if self.tta else [()]
-        at_once = COPIES if len(image) == 1 else 1
+        in_float32 = image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        at_once = COPIES if in_float32 and len(image) == 1 else 1
         total: Any = 0
         for first in range(0, len(flips), at_once):
             some = flips[first : first + at_once]
