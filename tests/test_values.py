@@ -68,6 +68,8 @@ def test_a_text_becomes_a_value(text, annotation, value):
         ("{1.5: x}", NAMES, "a text or names with commas between or {integer: text, ...}"),
         ("a,,b", list[str], "names with commas between"),
         ("5", dict[int, int], "{integer: integer, ...}"),
+        ("{1: 2, 1: 3}", dict[int, int], "{integer: integer, ...}"),
+        ("{1: RV, 2: LV, 1: RV}", NAMES, "a text or names with commas between or {integer: text, ...}"),
         ("{[1]: 2}", dict[int, int], "{integer: integer, ...}"),
         ("[" * 10_000, NUMBERS, "numbers with commas between or a number"),
         ("", str, "a text"),

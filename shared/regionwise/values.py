@@ -1,5 +1,6 @@
 """Convert a command-line string to a value of an annotated type."""
 
+import ast
 import collections.abc
 import inspect
 import math
@@ -114,9 +115,21 @@ def _listed(value: Any) -> Sequence[Any]:
 def _parsed(text: str) -> Any:
     """Return the list or mapping that a text is in Python's notation; names need no quotes."""
     try:
+        if _has_key_twice(text):
+            raise ValueError(text)
         return DefaultParseValue(text)
     except (TypeError, RecursionError, MemoryError) as error:  # a list as a key; brackets in thousands of brackets
         raise ValueError(text) from error
+
+
+def _has_key_twice(text: str) -> bool:
+    """Whether a text is a mapping of which Python would drop an entry."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        return False
+    keys = [ast.dump(key) for key in tree.keys if key is not None] if isinstance(tree, ast.Dict) else []
+    return len(set(keys)) < len(keys)
 
 
 def _filled(found: Any) -> Any:

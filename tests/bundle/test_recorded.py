@@ -22,13 +22,13 @@ def test_plain_values_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[]", "expected ids and values in .*network.json, found a list"),
+        ("[]", r"expected an object in .*network.json, found \[\]"),
         ("{}", r"expected the network \(network_def\) in "),
         ({"network_def": "x"}, r"expected the network \(network_def\) in "),
         ('{"network_def": ', "is not JSON"),
-        ({**NETWORK, "a": "$print(1)"}, "expected plain values in .*found '.print"),
-        ({**NETWORK, "a": [{"b": "@network_def"}]}, "expected plain values in .*found '@network_def'"),
-        ({**NETWORK, "%other.json": 1}, "expected plain values in .*found '%other.json'"),
+        ({**NETWORK, "a": "$print(1)"}, r"expected plain values in .*found a: \$print"),
+        ({**NETWORK, "a": [{"b": "@network_def"}]}, "expected plain values in .*found a#0#b: @network_def"),
+        ({**NETWORK, "%other.json": 1}, "expected plain values in .*found %other.json: %other.json"),
     ],
 )
 def test_what_is_no_record_or_would_be_evaluated_is_one_line(tmp_path, content, message):
@@ -48,7 +48,7 @@ def test_what_is_no_bundle_or_describes_nothing_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"expected a bundle in .*, found no configs/inference.json"):
         open_config(tmp_path, "inference", {})
     write(tmp_path / "configs" / "train.json", "[1]")
-    with pytest.raises(InputError, match=r"expected ids and values in .*train.json, found a list"):
+    with pytest.raises(InputError, match=r"expected an object in .*train.json, found \[1\]"):
         open_config(tmp_path, "train", {})
     write(tmp_path / "configs" / "train.json", {"network_def": {"_target_": "torch.nn.Conv2d", "kernel_size": 3}})
     with pytest.raises(InputError, match=r"here describes no network_def \(.*in_channels"):

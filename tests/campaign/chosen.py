@@ -103,7 +103,6 @@ CHOSEN: dict[str, tuple[Mapping[str, str], ...]] = {
         {"checkpoint": "text.txt", **PROBABLE},
         {"checkpoint": "tiny/run/model.pt", "output_layer": "none", **PROBABLE},
         {"classes": ""},
-        {"classes": "one"},
         {"classes": "one,two,three", **PROBABLE},
         {"classes": "{1: one, 1: two}"},
         {"probabilities": "predictions"},

@@ -1,5 +1,6 @@
 """Read what a training recorded of its network, and a bundle's configuration, from Python."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ def read_network(path: str | Path) -> dict[str, Any]:
     """
     content = read_json(path, "a training writes it beside its weights")
     if not isinstance(content, dict):
-        raise InputError(f"expected ids and values in {path}, found a {type(content).__name__}")
+        raise InputError(f"expected an object in {path}, found {json.dumps(content)[:40]}")
     definition = content.get("network_def")
     if not isinstance(definition, dict) or not isinstance(definition.get("_target_"), str):
         raise InputError(f"expected the network (network_def) in {path}, not found; train again with this version")
@@ -32,9 +33,10 @@ def check_plain(content: Mapping[str, Any], path: str | Path) -> None:
     Raises:
         InputError: If it holds an expression, reference or macro.
     """
-    found = next((text for text in _texts(content) if text.startswith(("$", "@", "%"))), None)
-    if found is not None:
-        raise InputError(f"expected plain values in {path}, found {found[:80]!a}, which would be evaluated; remove it")
+    for name, text in _texts(content):
+        if text.startswith(("$", "@", "%")):
+            shown = f"{name}: {text[:80]}".encode("ascii", "backslashreplace").decode()
+            raise InputError(f"expected plain values in {path}, found {shown}, which would be evaluated; remove it")
 
 
 def open_config(bundle: str | Path, name: str, overrides: Mapping[str, Any]) -> ConfigParser:
@@ -53,7 +55,7 @@ def open_config(bundle: str | Path, name: str, overrides: Mapping[str, Any]) -> 
         raise InputError(f"expected a bundle in {bundle}, found no configs/{name}.json")
     content = read_json(path)
     if not isinstance(content, dict):
-        raise InputError(f"expected ids and values in {path}, found a {type(content).__name__}")
+        raise InputError(f"expected an object in {path}, found {json.dumps(content)[:40]}")
     parser = ConfigParser()
     parser.read_config(content)
     parser.update(dict(overrides))
@@ -78,14 +80,12 @@ def build(parser: ConfigParser, name: str, source: str | Path) -> Any:
         raise find_input_error(error) or InputError(f"{source} describes no {name} ({reason[0][:200]})") from error
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the keys and texts of a configuration."""
-    if isinstance(value, Mapping):
-        for key, part in value.items():
-            yield str(key)
-            yield from _texts(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts(part)
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the id and text of every key and text of a configuration."""
+    if isinstance(value, Mapping | list):
+        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
+            inner = f"{name}#{key}" if name else str(key)
+            yield inner, str(key)
+            yield from _texts(part, inner)
     elif isinstance(value, str):
-        yield value
+        yield name, value

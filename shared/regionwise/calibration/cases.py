@@ -82,6 +82,9 @@ def sample_voxels(
     truth = maps.truth.reshape(-1)
     if truth.size and truth.max() >= maps.n_classes:
         raise InputError(f"{case.probabilities} has {maps.n_classes} classes, none for label {truth.max()}")
+    highest = max((label for one in settings.classes or () for label in one.labels), default=0)
+    if highest >= maps.n_classes:
+        raise InputError(f"{case.probabilities} has {maps.n_classes} classes, --classes names label {highest}")
     of_interest = (truth > 0) | (maps.probability(0).reshape(-1) < SURE)
     chosen, weights = [], []
     for part in (np.flatnonzero(of_interest), np.flatnonzero(~of_interest)):
