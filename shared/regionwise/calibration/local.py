@@ -102,4 +102,7 @@ def fit_local(
 def _mean_around(values: torch.Tensor, radius: int) -> torch.Tensor:
     """Mean over the (2 radius + 1)^d neighborhood of each voxel, as far as it lies in the array."""
     pool = {2: F.avg_pool2d, 3: F.avg_pool3d}[values.ndim]
-    return pool(values[None, None], 2 * radius + 1, 1, radius, count_include_pad=False)[0, 0]
+    # Padded here, since the pooling refuses an axis shorter than its kernel, which few slices of a volume are.
+    padded = (F.pad(one[None, None], [radius] * 2 * values.ndim) for one in (values, torch.ones_like(values)))
+    total, there = (pool(one, 2 * radius + 1, 1) for one in padded)
+    return (total / there)[0, 0]
