@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from regionwise.calibration import fit_volumes
+from regionwise.calibration.volumes import fit_line
 from regionwise.errors import InputError
 
 
@@ -32,3 +33,12 @@ def test_a_constant_factor_is_taken_away():
 def test_a_single_case():
     with pytest.raises(InputError, match="expected the volumes of at least two cases in pairs, found 1 and 1"):
         fit_volumes([1], [1])
+
+
+def test_a_line_through_volumes():
+    assert fit_line([1, 2, 3], [3, 5, 7]) == pytest.approx((2, 1))
+
+
+@pytest.mark.parametrize("expected", [[2, 2], [2, 2 + 1e-9], [0, 0]])
+def test_volumes_that_differ_by_rounding_have_no_line(expected):
+    assert fit_line(expected, [1, 3]) == (1, 0)

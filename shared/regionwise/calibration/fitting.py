@@ -25,7 +25,7 @@ from .lead import fit_lead
 from .local import fit_local, local_features
 from .record import Calibrator, as_number
 from .scaling import fit_scaling
-from .volumes import fit_volumes
+from .volumes import fit_line, fit_volumes
 
 SAMPLE = 400_000
 """Voxels that the scaling is fitted on, of all cases together."""
@@ -120,12 +120,12 @@ def describe(
             [getattr(case[one.name], key) for case in measured["final"]] for key in ("expected_ml", "reference_ml")
         )
         fitted = fit_volumes(expected, reference)
-        slope, intercept = np.polyfit(expected, reference, 1) if np.ptp(expected) > 0 else (1.0, 0.0)
+        slope, intercept = fit_line(expected, reference)
         volumes[one.name] = {
             "expected_ml": list(fitted.expected_ml),
             "reference_ml": list(fitted.reference_ml),
-            "slope": float(slope),
-            "intercept_ml": float(intercept),
+            "slope": slope,
+            "intercept_ml": intercept,
             "error_before_ml": float(np.mean(np.abs(np.subtract(expected, reference)))),
             "error_after_ml": _left_out_error(expected, reference),
         }

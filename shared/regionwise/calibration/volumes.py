@@ -51,3 +51,19 @@ def fit_volumes(expected_ml: Numbers, reference_ml: Numbers) -> VolumeMap:
     means = np.bincount(place, weights=y) / count
     values = isotonic_regression(means, weights=count).x
     return VolumeMap(tuple(knots.tolist()), tuple(np.asarray(values).tolist()))
+
+
+def fit_line(expected: Numbers, reference: Numbers) -> tuple[float, float]:
+    """Fit a line to volumes: reference = slope * expected + intercept, by least squares.
+
+    Args:
+        expected: Expected volumes in ml, one per case.
+        reference: Volumes of the references in ml.
+
+    Returns:
+        Slope, and intercept in ml; 1 and 0 where the expected volumes differ by rounding alone.
+    """
+    if np.ptp(expected) <= 1e-6 * np.max(np.abs(expected)):
+        return 1.0, 0.0
+    slope, intercept = np.polyfit(expected, reference, 1)
+    return float(slope), float(intercept)
